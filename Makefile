@@ -1,0 +1,65 @@
+# Two commands are all a newcomer needs: `make demo`, `make test`. Both set everything up by themselves.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+export DBT_SEND_ANONYMOUS_USAGE_STATS = false
+export DO_NOT_TRACK = 1
+
+.PHONY: help setup demo test test-fast check format sync dev serve lock clean
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY)  ## virtual environment with the locked packages
+
+# uv itself comes from the same hashed lock; it installs ten times faster than pip and compiles the
+# bytecode once (without that every process would compile what it imports: 13 s instead of 5 for suites).
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tieout needs Python 3.11 or newer (set PYTHON=...)"; exit 1; }
+	@echo "setting up .venv (once; a minute or two on a cold cache)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@awk '/^uv==/ {on=1} on {print} on && !/\\$$/ {exit}' requirements.txt > .venv/uv.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	@VIRTUAL_ENV=.venv UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install -q --require-hashes -r requirements.txt
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)  ## run everything on the sample company
+	@$(BIN)/tieout demo
+
+serve: $(READY)  ## open the SQL door (psql, BI tools)
+	@$(BIN)/tieout serve
+
+test: $(READY) check  ## everything that must hold before a change lands
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-fast: $(READY)  ## unit, contract and warehouse tests without servers or the company
+	@$(BIN)/python -m pytest -n 2 -m "not company and not slow"
+
+check: $(READY)  ## format, lint, types, import rules, generated files
+	@$(BIN)/ruff format --check --quiet . || { echo "repeat with: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/sqlfmt --check --quiet dbt_project || { echo "repeat with: make format"; exit 1; }
+	@$(BIN)/ty check --quiet
+	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	@$(BIN)/tieout sync --check
+	@echo "format, lint, types, import rules and generated files hold"
+
+format: $(READY)  ## lay out Python and SQL
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+	@$(BIN)/sqlfmt --quiet dbt_project
+
+sync: $(READY)  ## write what is generated from contracts, metrics and identities
+	@$(BIN)/tieout sync
+
+dev: $(READY)  ## Dagster's pages at http://127.0.0.1:3000
+	@mkdir -p var/dagster && cp pipelines/dagster.yaml var/dagster/dagster.yaml
+	@DAGSTER_HOME=$(CURDIR)/var/dagster $(BIN)/dagster dev -w workspace.yaml
+
+lock: $(READY)  ## resolve requirements.in into requirements.txt, with hashes
+	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 requirements.in -o requirements.txt
+
+clean:  ## delete what can be made again (not the virtual environment)
+	@rm -rf var dbt_project/target dbt_project/logs

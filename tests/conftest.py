@@ -1,0 +1,89 @@
+"""What several tests share: a small invented source whose files a test writes by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sources.contract import Source
+from tieout.engine import connect
+from tieout.ingest.extract import Extracted, extract_source
+from tieout.ingest.landing import Landing
+from tieout.ingest.ledger import ensure_ledger
+from tieout.ingest.load import Loaded, LoadFailed, ensure_raw_tables, load_pending
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+WAYBILLS = """
+source: tms
+title: {zh: 运输管理, en: Transport}
+module: logistics
+owner: logistics
+connector: files
+connection: {path: DROP}
+class: L2
+schedule: {cron: "0 2 * * *"}
+streams:
+  waybill:
+    title: {zh: 运单, en: Waybills}
+    grain: one row per waybill
+    from: "运单_*.csv"
+    format: {kind: csv, encoding: gb18030}
+    key: [waybill_no]
+    load: slice
+    columns:
+      waybill_no: {from: 运单号, type: text, required: true}
+      quantity:   {from: 件数, type: "decimal(18, 2)", min: 0}
+      currency:   {from: 币种, type: text, values: [CNY, USD]}
+      signed_on:  {from: 签收日期, type: date, not_future: true}
+"""
+
+
+@dataclass
+class SmallSource:
+    """A source with one drop folder and its own warehouse; `pull` is one refresh up to raw."""
+
+    source: Source
+    drop: Path
+    landing: Landing
+    warehouse: Path
+    pulls: int = 0
+
+    def csv(self, name: str, *lines: str, ending: str = "\r\n") -> None:
+        text = "\r\n".join(["运单号,件数,币种,签收日期", *lines]) + ending
+        (self.drop / name).write_bytes(text.encode("gb18030"))
+
+    def extract(self) -> list[Extracted]:
+        self.pulls += 1
+        return extract_source(self.source, self.landing, NOON + timedelta(minutes=self.pulls), lambda _: None)
+
+    def load(self) -> list[Loaded | LoadFailed]:
+        with connect(self.warehouse) as con:
+            ensure_ledger(con)
+            ensure_raw_tables(con, {self.source.name: self.source})
+            return load_pending(con, {self.source.name: self.source}, self.landing, NOON, lambda _: None)
+
+    def pull(self) -> list[Loaded | LoadFailed]:
+        for outcome in self.extract():
+            if outcome.error:
+                raise outcome.error
+        return self.load()
+
+    def rows(self, sql: str) -> list[tuple]:
+        with connect(self.warehouse) as con:
+            return con.execute(sql).fetchall()
+
+
+@pytest.fixture
+def tms(tmp_path: Path) -> SmallSource:
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    document = yaml.safe_load(WAYBILLS)
+    document["connection"]["path"] = str(drop)
+    return SmallSource(
+        Source.model_validate(document), drop, Landing(tmp_path / "landing"), tmp_path / "warehouse.duckdb"
+    )

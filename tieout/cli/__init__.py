@@ -1,0 +1,47 @@
+"""The command line. One command a file; heavy imports stay inside the command that needs them."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from tieout.cli import demo, metric, query, refresh, serve, status, sync, tie, trace
+
+app = typer.Typer(
+    name="tieout",
+    help="""Tieout: pull every system's raw data together, give each word one meaning, prove that the
+departments' numbers agree, publish the result in one switch, serve it over SQL.
+
+First time?  [bold]tieout demo[/bold] runs everything on a sample company.
+Every day:   [bold]tieout refresh[/bold], then [bold]tieout status[/bold] and [bold]tieout tie[/bold].
+Questions:   [bold]tieout metric[/bold], [bold]tieout trace[/bold], [bold]tieout query[/bold]; BI tools: [bold]tieout serve[/bold].""",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+app.command("demo")(demo.demo)
+app.command("refresh")(refresh.refresh)
+app.command("status")(status.status)
+app.command("query")(query.query)
+app.command("metric")(metric.metric)
+app.command("tie")(tie.tie)
+app.command("trace")(trace.trace)
+app.command("serve")(serve.serve)
+app.command("sync", hidden=True)(sync.sync)
+
+
+def main() -> None:
+    """Entry point: an expected failure is one message and an exit code, not a stack of frames."""
+    from tieout.cli.errors import EXPECTED
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("\nstopped; what is published is unchanged. Repeat the command to go on.", file=sys.stderr)
+        sys.exit(130)
+    except EXPECTED as error:
+        print(f"tieout: {error}", file=sys.stderr)
+        sys.exit(3)

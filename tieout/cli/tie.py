@@ -1,0 +1,116 @@
+"""`tieout tie`"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import duckdb
+
+MARK = {"holds": "✓", "explained": "≈", "broken": "✗"}
+
+
+def tie(
+    identity: Annotated[str | None, typer.Argument(help="One identity: its bridge and its groups.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="One group of it, for example a month or a customer.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="How many groups and source rows to print.")] = 12,
+) -> None:
+    """Do the departments agree? Every identity with left, right, difference and cause; exit code 1 if a strong one breaks.
+
+    \b
+    tieout tie                                         the whole company on one screen
+    tieout tie booked_to_shipped                       the bridge from one figure to the other
+    tieout tie booked_to_shipped --group 2025-11-01    the same for one month, with source rows
+
+    ✓ holds: equal in every group · ≈ explained: every cent of the difference has a cause ·
+    ✗ broken: something is left unexplained.
+    """
+    from tieout.cli.errors import CommandError
+    from tieout.cli.open import working_copy
+    from tieout.settings import settings
+    from tieout.tie.results import TieError, identity_results
+
+    with working_copy(settings()) as con:
+        try:
+            results = identity_results(con)
+            if identity is None:
+                identity_table(con)
+            else:
+                _one(con, identity, group, rows)
+        except TieError as error:
+            raise CommandError(str(error)) from None
+    strong = [result for result in results if result.blocks and identity in (None, result.identity)]
+    if strong:
+        print(
+            f"\n{len(strong)} strong identities are broken: {', '.join(r.identity for r in strong)}",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
+def identity_table(con: duckdb.DuckDBPyConnection) -> None:
+    """All identities, worst first."""
+    from tieout.cli.show import table
+    from tieout.tie.results import breaks, identity_results
+
+    causes: dict[str, list[str]] = {}
+    for item in breaks(con):
+        title = "unexplained" if item.cause == "unexplained" else item.cause_title_zh
+        if title not in causes.setdefault(item.identity, []):
+            causes[item.identity].append(title)
+    table(
+        ["", "identity", "", "left", "right", "difference", "unexplained", "unit", "causes", "owner"],
+        [
+            (
+                MARK[result.status],
+                result.identity,
+                result.title_zh,
+                result.left_total,
+                result.right_total,
+                result.difference,
+                result.unexplained,
+                result.unit,
+                "、".join(causes.get(result.identity, [])),
+                f"{result.owner}/{result.with_department}",
+            )
+            for result in identity_results(con)
+        ],
+    )
+
+
+def _one(con: duckdb.DuckDBPyConnection, identity: str, group: str | None, rows: int) -> None:
+    from tieout.cli.show import heading, table
+    from tieout.tie.results import breaks, bridge, identity_results
+
+    steps = bridge(con, identity, group)
+    result = next(result for result in identity_results(con) if result.identity == identity)
+    heading(f"{MARK[result.status]} {result.title_zh} / {result.title_en}" + (f" · {group}" if group else ""))
+    table(
+        ["", "", f"amount ({result.unit})"], [(step.title_zh, step.title_en, step.amount) for step in steps]
+    )
+    found = breaks(con, identity, group)
+    if not found:
+        print("\nboth sides are equal in every group")
+        return
+    heading(f"Differences by group and cause ({min(rows, len(found))} of {len(found)}, largest first)")
+    table(
+        ["group", "left", "right", "cause", "amount", "documents", "source rows (system/table/record)"],
+        [
+            (
+                item.group_name or item.group_key,
+                item.left_value,
+                item.right_value,
+                f"{item.cause_title_zh} {item.suspect or ''}".strip(),
+                item.cause_amount,
+                ", ".join(item.documents[:3]),
+                ", ".join(item.evidence[: rows if group else 3]),
+            )
+            for item in found[:rows]
+        ],
+    )
+    print(f"\nowner: {result.owner}, with {result.with_department}")

@@ -1,0 +1,59 @@
+"""How Tieout opens DuckDB: offline, with extensions from the installed wheels only."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+# An extension that is not on disk is an error, never a download.
+OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+
+
+def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB file (or memory) that never reaches for the network; times are in UTC."""
+    import duckdb
+
+    con = duckdb.connect(str(path), read_only=read_only, config=dict(OFFLINE))
+    con.execute("set timezone = 'UTC'")
+    return con
+
+
+def extension_file(name: str) -> Path:
+    """The signed extension file inside the wheel `duckdb-extension-<name>`.
+
+    Raises: FileNotFoundError if the wheel is missing or made for another DuckDB.
+    """
+    import duckdb
+
+    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+    folders = spec.submodule_search_locations if spec else None
+    file = (
+        Path(folders[0]) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+        if folders
+        else None
+    )
+    if file is None or not file.is_file():
+        raise FileNotFoundError(
+            f"DuckDB extension {name} for version {duckdb.__version__} is not installed. "
+            f"Run `make setup`; it installs the wheel duckdb-extension-{name.replace('_', '-')}."
+        )
+    return file
+
+
+def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load one extension from its wheel into `con`."""
+    con.load_extension(str(extension_file(name)))
+
+
+def quoted(identifier: str) -> str:
+    """An SQL identifier, quoted: Chinese names, hyphens and reserved words survive."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL text literal."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,57 @@
+"""Content hashes: what a table holds, and what a result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tieout.engine import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import duckdb
+
+# Everything that decides what is published; Python too, since metrics and identities are compiled by it.
+DEFINING = ("sources", "dbt_project", "expectations", "tieout")
+_SUFFIXES = {".py", ".sql", ".yml", ".yaml", ".csv"}
+
+
+def table_hash(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    """Order-free hash of a table's rows: equal rows, equal hash, on one version of DuckDB."""
+    row = con.execute(
+        f"select count(*), coalesce(sum(hash(r)::hugeint), 0), coalesce(bit_xor(hash(r)), 0) from {table} as r"
+    ).fetchone()
+    assert row is not None
+    return f"{row[0]}-{row[1]:x}-{row[2]:x}"
+
+
+def schema_hashes(con: duckdb.DuckDBPyConnection, schemas: Iterable[str]) -> dict[str, str]:
+    """Content hash of every table and view in the schemas, by `schema.name`."""
+    listed = ", ".join(literal(schema) for schema in schemas)
+    tables = con.execute(
+        "select table_schema || '.' || table_name from information_schema.tables"
+        f" where table_schema in ({listed}) order by 1"
+    ).fetchall()
+    return {name: table_hash(con, name) for (name,) in tables}
+
+
+def definition_version(project: Path) -> str:
+    """Content hash of the contracts, models, metrics, suites and code of an installation."""
+    digest = hashlib.sha256()
+    for folder in DEFINING:
+        for path in sorted((project / folder).rglob("*")):
+            if path.suffix in _SUFFIXES and not {"target", "logs"} & set(path.relative_to(project).parts):
+                digest.update(str(path.relative_to(project)).encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def raw_version(con: duckdb.DuckDBPyConnection) -> str:
+    """Content hash of everything loaded: the batches that changed a row, by stream."""
+    rows = con.execute(
+        "select source, stream, batch_id, rows_loaded, rows_deleted, rows_quarantined from ops.batch"
+        " where rows_loaded + rows_deleted + rows_quarantined > 0 order by all"
+    ).fetchall()
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]

@@ -1,0 +1,76 @@
+"""What came in, as a person asks for it: rows a module, quarantine that is still open, watermarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sources.contract import Source
+from tieout.ingest.load import raw_table
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """One row set aside, with where it came from and which rule it breaks."""
+
+    source: str
+    stream: str
+    origin: str
+    row_number: int | None
+    record_key: str | None
+    rule: str
+    reason: str
+    owner: str
+
+    def __str__(self) -> str:
+        place = f"{self.origin}, row {self.row_number}" if self.row_number else self.origin
+        return f"{self.source}.{self.stream} ({place}, key {self.record_key}): {self.reason} [{self.rule}]"
+
+
+@dataclass(frozen=True)
+class ModuleRows:
+    """Rows one module holds now: `rows` live ones in `streams` tables, `quarantined` set aside."""
+
+    module: str
+    source: str
+    streams: int
+    rows: int
+    quarantined: int
+
+
+# A file or table that was sent again replaces what was wrong with it before.
+_OPEN = """
+    with newest as (
+        select source, stream, scope, max(batch_id) as batch_id from ops.batch group by all
+    )
+    select q.source, q.stream, q.origin, q.row_number, q.record_key, q.rule, q.reason, q.owner
+    from ops.quarantine as q
+    join newest using (source, stream, batch_id)
+    order by all
+"""
+
+
+def open_quarantine(con: duckdb.DuckDBPyConnection) -> list[Quarantined]:
+    """Rows of the newest batches that are in quarantine."""
+    return [Quarantined(*row) for row in con.execute(_OPEN).fetchall()]
+
+
+def module_rows(con: duckdb.DuckDBPyConnection, sources: dict[str, Source]) -> list[ModuleRows]:
+    """Live rows by module and source, in the order of the contracts."""
+    aside: dict[tuple[str, str], int] = {}
+    for row in open_quarantine(con):
+        aside[row.source, row.stream] = aside.get((row.source, row.stream), 0) + 1
+    counted: dict[tuple[str, str], list[int]] = {}
+    for source in sources.values():
+        for name, stream in source.streams.items():
+            found = con.execute(
+                f"select count(*) from {raw_table(source, name)} where not _is_deleted"
+            ).fetchone()
+            cell = counted.setdefault((stream.module or source.module, source.name), [0, 0, 0])
+            cell[0] += 1
+            cell[1] += found[0] if found else 0
+            cell[2] += aside.get((source.name, name), 0)
+    return [ModuleRows(module, source, *cell) for (module, source), cell in counted.items()]

@@ -1,0 +1,416 @@
+"""One refresh: extract → load → transform → metrics → verify → certify → publish.
+
+Each step is a function that may be repeated: a crash at any point leaves what is published as it was,
+and the next refresh completes. The same steps are the assets of `pipelines/`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from sources.contract import Source, read_sources
+from tieout.engine import connect
+from tieout.fingerprint import definition_version, raw_version
+from tieout.ingest.extract import Extracted, extract_all
+from tieout.ingest.landing import Landing
+from tieout.ingest.ledger import ensure_ledger
+from tieout.ingest.load import Loaded, LoadFailed, ensure_raw_tables, load_pending, pending
+from tieout.ingest.status import open_quarantine
+from tieout.progress import Progress
+from tieout.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from tieout.tie.certificate import Certificate
+    from tieout.tie.verdict import Verdict
+
+
+class Exit(IntEnum):
+    """Exit codes of `tieout refresh`; everything but 0 wants a person."""
+
+    OK = 0
+    STRONG_RULE_BROKEN = 1  # nothing was published
+    SOURCE_REFUSED = 2  # a system, file or batch could not be taken in; nothing was published
+    NOT_BUILT = 3  # models, suites or the publish itself failed; nothing was published
+    NOT_CERTIFIED = 4  # published, but with a reservation, such as rows in quarantine
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a refresh ended."""
+
+    exit: Exit
+    state: str  # published | unchanged | refused | blocked | failed
+    message: str
+    publish_id: str | None = None
+    loaded: int = 0
+    certificate: Certificate | None = None
+
+
+class Busy(Exception):
+    """Another refresh is running on the same installation."""
+
+
+def refresh(
+    settings: Settings, progress: Progress, *, now: datetime | None = None, force: bool = False
+) -> Outcome:
+    """Bring everything up to date and publish it, if it may be published.
+
+    Args:
+        now: Instant of this run (aware); the clock's, if not given.
+        force: Build, verify and publish even if nothing has changed.
+    """
+    now = now or datetime.now(UTC)
+    with only_one(settings), stoppable():
+        sources = read_sources(settings.sources)
+        run_id = f"R{now:%Y%m%dT%H%M%S%f}"
+        opened(settings, sources, run_id, now)
+        outcome = _refresh(settings, sources, progress, run_id, now, force)
+        with connect(settings.warehouse) as con:
+            close_run(con, run_id, outcome)
+        return outcome
+
+
+def _refresh(
+    settings: Settings,
+    sources: dict[str, Source],
+    progress: Progress,
+    run_id: str,
+    now: datetime,
+    force: bool,
+) -> Outcome:
+    from tieout.transform.dbt import TransformError
+
+    extracted = extract(settings, sources, progress, now)
+    loads = load(settings, sources, progress, now)
+    loaded = sum(item.loaded + item.deleted for item in loads if isinstance(item, Loaded))
+    refusals = [f"{item.error}" for item in (*extracted, *loads) if getattr(item, "error", None)]
+    if refusals:
+        unique = list(dict.fromkeys(refusals))
+        message = f"{len(unique)} refused by ingestion; nothing was published, the last publish stays."
+        return Outcome(Exit.SOURCE_REFUSED, "refused", "\n".join([message, *unique]), loaded=loaded)
+    fingerprint = inputs(settings)
+    last = last_publish(settings)
+    if last and last["fingerprint"] == fingerprint and not force and published_is_there(settings, last):
+        quarantined = _quarantined(settings)
+        return Outcome(
+            Exit.NOT_CERTIFIED if quarantined else Exit.OK,
+            "unchanged",
+            f"nothing has changed since publish {last['publish_id']}: nothing was built or published",
+            last["publish_id"],
+            loaded,
+        )
+    try:
+        transform(settings, progress)
+        measure(settings, progress)
+        said = verify(settings, progress, run_id, now)
+    except TransformError as error:
+        return Outcome(Exit.NOT_BUILT, "failed", str(error), loaded=loaded)
+    if said.blocking:
+        message = (
+            f"{len(said.blocking)} strong rules do not hold; nothing was published, the last publish stays."
+        )
+        return Outcome(
+            Exit.STRONG_RULE_BROKEN, "blocked", "\n".join([message, *map(str, said.blocking)]), loaded=loaded
+        )
+    certificate = publish(settings, progress, said, run_id, fingerprint, now)
+    return Outcome(
+        Exit.OK if certificate.certified else Exit.NOT_CERTIFIED,
+        "published",
+        f"published {certificate.publish_id}",
+        certificate.publish_id,
+        loaded,
+        certificate,
+    )
+
+
+# --- steps ----------------------------------------------------------------------------------------
+
+
+def opened(settings: Settings, sources: dict[str, Source], run_id: str, now: datetime) -> None:
+    """Make the warehouse ready and open the run; runs that never ended were interrupted."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with connect(settings.warehouse) as con:
+        ensure_ledger(con)
+        ensure_raw_tables(con, sources)
+        con.execute(
+            "update ops.run set state = 'interrupted', finished_at = ? where state = 'running'", [now]
+        )
+        con.execute("insert into ops.run (run_id, started_at, state) values (?, ?, 'running')", [run_id, now])
+
+
+def close_run(con: duckdb.DuckDBPyConnection, run_id: str, outcome: Outcome) -> None:
+    con.execute(
+        "update ops.run set finished_at = ?, state = ?, message = ? where run_id = ?",
+        [datetime.now(UTC), outcome.state, outcome.message, run_id],
+    )
+
+
+def extract(
+    settings: Settings, sources: dict[str, Source], progress: Progress, now: datetime
+) -> list[Extracted]:
+    """Pull every source side by side into landing."""
+    total = sum(len(source.streams) for source in sources.values())
+    progress.start("extract", total)
+
+    def report(outcome: Extracted) -> None:
+        crash_point("extract")
+        progress.advance(f"{outcome.source}.{outcome.stream}: {outcome.rows:,} rows")
+
+    outcomes = extract_all(sources, Landing(settings.landing), now, report)
+    failed = [outcome for outcome in outcomes if outcome.error]
+    rows = sum(outcome.rows for outcome in outcomes)
+    batches = sum(len(outcome.landed) for outcome in outcomes)
+    summary = f"{rows:,} rows read from {total - len(failed)} streams of {len(sources)} systems, {batches} new batches"
+    progress.end(summary + (f", {len(failed)} streams refused" if failed else ""), ok=not failed)
+    for error in dict.fromkeys(str(outcome.error) for outcome in failed):
+        progress.warn(error)
+    return outcomes
+
+
+def load(
+    settings: Settings, sources: dict[str, Source], progress: Progress, now: datetime
+) -> list[Loaded | LoadFailed]:
+    """Load whatever has landed and is not yet loaded: one writer."""
+    landing = Landing(settings.landing)
+    with connect(settings.warehouse) as con:
+        progress.start("load", len(pending(con, sources, landing)))
+
+        def report(outcome: Loaded | LoadFailed) -> None:
+            crash_point("load")
+            progress.advance(f"{outcome.source}.{outcome.stream}")
+
+        outcomes = load_pending(con, sources, landing, now, report)
+        aside = open_quarantine(con)
+    good = [item for item in outcomes if isinstance(item, Loaded)]
+    failed = [item for item in outcomes if isinstance(item, LoadFailed)]
+    summary = (
+        f"{sum(item.loaded for item in good):,} rows loaded, {sum(item.unchanged for item in good):,} unchanged, "
+        f"{sum(item.deleted for item in good):,} deleted, {len(aside):,} in quarantine"
+    )
+    progress.end(summary + (f", {len(failed)} batches refused" if failed else ""), ok=not failed)
+    for item in failed:
+        progress.warn(str(item.error))
+    for row in aside[:10]:
+        progress.warn(f"quarantined: {row}")
+    if len(aside) > 10:
+        progress.warn(f'… and {len(aside) - 10} more: tieout query "select * from ops.quarantine"')
+    return outcomes
+
+
+def transform(settings: Settings, progress: Progress) -> None:
+    """Build staging, intermediate, marts and identities with dbt.
+
+    Raises: TransformError; what is published is untouched.
+    """
+    from tieout.transform import dbt
+
+    progress.start("transform")
+    counts: dict[str, int] = {}
+
+    def report(node: dbt.Node) -> None:
+        crash_point("transform")
+        counts[node.kind] = counts.get(node.kind, 0) + 1
+        progress.advance(
+            node.unique_id.split(".")[-1] if node.kind == "test" else node.unique_id.split(".", 2)[-1]
+        )
+
+    try:
+        dbt.build(settings, report)
+    except dbt.TransformError:
+        progress.end("models do not build", ok=False)
+        raise
+    progress.end(", ".join(f"{count} {kind}s" for kind, count in sorted(counts.items())))
+
+
+def measure(settings: Settings, progress: Progress) -> None:
+    """Compile the metric definitions into schema `metrics`."""
+    from tieout.metrics.layer import build_layer
+    from tieout.transform.dbt import target
+
+    progress.start("metrics")
+    with connect(settings.warehouse) as con:
+        layer = build_layer(
+            con, target(settings) / "semantic_manifest.json", target(settings) / "manifest.json"
+        )
+    progress.end(f"{layer.metrics} metrics, {layer.views} views, {layer.values:,} values")
+
+
+def verify(settings: Settings, progress: Progress, run_id: str, now: datetime) -> Verdict:
+    """Run the expectation suites and read the identities; both are written to `ops`.
+
+    Raises: SuiteError, TieError if they cannot run at all.
+    """
+    from expectations.suite import record as record_checks
+    from expectations.suite import run_suites
+    from tieout.tie.results import record as record_identities
+    from tieout.tie.verdict import verdict
+
+    progress.start("verify")
+    checks = run_suites(
+        settings.warehouse, settings.expectations / "suites", lambda name, done, total: progress.advance(name)
+    )
+    crash_point("verify")
+    with connect(settings.warehouse) as con:
+        con.execute("begin")
+        record_checks(con, run_id, checks, now)
+        record_identities(con, run_id, now)
+        con.execute("commit")
+        said = verdict(con, run_id)
+    parts = [
+        f"{sum(rule.holds for rule in said.of(kind))} of {len(said.of(kind))} {words}"
+        for kind, words in (("check", "checks pass"), ("identity", "identities tie out or are explained"))
+    ]
+    progress.end(", ".join(parts), ok=not said.blocking)
+    for rule in said.rules:
+        if not rule.holds:
+            progress.warn(f"{'STRONG ' if rule.blocks else ''}{rule}")
+    return said
+
+
+def publish(
+    settings: Settings, progress: Progress, said: Verdict, run_id: str, fingerprint: str, now: datetime
+) -> Certificate:
+    """Certify, then switch PostgreSQL and the snapshot file to the new state, each atomically."""
+    from tieout.doors.door import open_door
+    from tieout.fingerprint import schema_hashes
+    from tieout.tie.certificate import issue
+
+    publish_id = f"P{now:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
+    with connect(settings.warehouse) as con:
+        certificate = issue(con, publish_id, run_id, said, definition_version(settings.project), now)
+        hashes = schema_hashes(con, ("marts", "metrics"))
+    progress.start("publish")
+    crash_point("publish")
+    door = open_door(settings)
+    done = door.publish(certificate, hashes, progress)
+    crash_point("published")
+    with connect(settings.warehouse) as con:
+        con.execute(
+            "insert or replace into ops.publish values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                publish_id,
+                run_id,
+                fingerprint,
+                content_version(hashes),
+                done.tables,
+                done.rows,
+                done.snapshot.name,
+                done.door,
+                now,
+            ],
+        )
+    progress.end(
+        f"{done.tables} tables, {done.rows:,} rows as {publish_id} in PostgreSQL and {done.snapshot.name}"
+    )
+    return certificate
+
+
+# --- what a result depends on, and what is published ----------------------------------------------
+
+
+def inputs(settings: Settings) -> str:
+    """Fingerprint of everything a publish depends on: loaded rows and definitions."""
+    with connect(settings.warehouse) as con:
+        return f"{raw_version(con)}{definition_version(settings.project)}"
+
+
+def content_version(hashes: dict[str, str]) -> str:
+    """One hash over the content hashes of all published tables."""
+    import hashlib
+
+    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def last_publish(settings: Settings) -> dict[str, str] | None:
+    """The newest line of `ops.publish`, if anything was ever published."""
+    if not settings.warehouse.is_file():
+        return None
+    with connect(settings.warehouse) as con:
+        cursor = con.execute("select * from ops.publish order by published_at desc limit 1")
+        names = [item[0] for item in cursor.description]
+        row = cursor.fetchone()
+    return dict(zip(names, row, strict=True)) if row else None
+
+
+def published_is_there(settings: Settings, last: dict[str, str]) -> bool:
+    """Both doors still hold that publish: somebody may have deleted the file or the database."""
+    from tieout.doors.door import open_door
+
+    snapshot = settings.snapshots / last["snapshot"]
+    return snapshot.is_file() and open_door(settings).holds(last["publish_id"])
+
+
+def _quarantined(settings: Settings) -> int:
+    with connect(settings.warehouse) as con:
+        return len(open_quarantine(con))
+
+
+# --- one run at a time, and runs that are killed --------------------------------------------------
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Hold the installation's refresh lock; the kernel frees it if this process is killed.
+
+    Raises: Busy if another refresh holds it.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "refresh.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise Busy(
+                f"another refresh is running here (process {file.read().strip() or 'unknown'}). "
+                f"Nothing was done; wait for it, then repeat."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM end a run like Ctrl-C does: transactions are rolled back, servers stopped."""
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+_passed: dict[str, int] = {}
+
+
+def crash_point(step: str) -> None:
+    """Kill this process at `step` if a test asks for it: TIEOUT_CRASH_AT=<step>[:<n>] (the n-th time).
+
+    Proof that a kill at any point is harmless needs a kill at that point, not near it.
+    """
+    wanted, _, times = os.environ.get("TIEOUT_CRASH_AT", "").partition(":")
+    if wanted != step:
+        return
+    _passed[step] = _passed.get(step, 0) + 1
+    if _passed[step] >= int(times or 1):
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,77 @@
+"""Files that are generated from another file, so that each fact has one home.
+
+`make sync` writes them; `tests/contract` fails when one differs from what is generated.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from sources.contract import Source, read_sources
+from tieout.settings import Settings
+
+_HEADER = "# Generated from sources/{name}/source.yaml by `make sync`; do not edit.\n"
+
+
+def dbt_sources(source: Source) -> str:
+    """The dbt source file of one contract: raw tables with titles, grain and sensitivity."""
+    tables = [
+        {
+            "name": name,
+            "description": f"{stream.title.zh} / {stream.title.en}. {stream.grain[0].upper()}{stream.grain[1:]}.",
+            "columns": [
+                {
+                    "name": column,
+                    "description": f"{spec.title.zh} / {spec.title.en}"
+                    if spec.title
+                    else stream.source_column(column),
+                    "config": {"meta": {"class": source.class_of(name, column)}},
+                }
+                for column, spec in stream.columns.items()
+            ],
+        }
+        for name, stream in source.streams.items()
+    ]
+    document = {
+        "version": 2,
+        "sources": [
+            {
+                "name": source.name,
+                "schema": source.raw_schema,
+                "description": f"{source.title.zh} / {source.title.en}",
+                "config": {"meta": {"owner": source.owner, "module": source.module}},
+                "tables": tables,
+            }
+        ],
+    }
+    body = yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=110)
+    return _HEADER.format(name=source.name) + body
+
+
+def generated_files(settings: Settings) -> dict[Path, str]:
+    """Every generated file of the project and the text it must have."""
+    return {
+        settings.dbt_project / "models" / "staging" / name / f"_{name}__sources.yml": dbt_sources(source)
+        for name, source in read_sources(settings.sources).items()
+    }
+
+
+def differing(settings: Settings) -> list[Path]:
+    """Generated files that are missing or stale."""
+    return [
+        path
+        for path, text in generated_files(settings).items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def write(settings: Settings) -> list[Path]:
+    """Write what differs; returns the paths written."""
+    changed = differing(settings)
+    texts = generated_files(settings)
+    for path in changed:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(texts[path], encoding="utf-8")
+    return changed

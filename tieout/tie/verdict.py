@@ -1,0 +1,81 @@
+"""May this be published? Every rule of one run with its answer, read from the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One check or identity and what it said; `strong` rules stop a publish."""
+
+    kind: Literal["check", "identity"]
+    name: str
+    title: str  # zh / en
+    strong: bool
+    state: str  # checks: passed | failed | error; identities: holds | explained | broken
+    detail: str
+    owner: str
+
+    @property
+    def holds(self) -> bool:
+        return self.state in {"passed", "holds", "explained"}
+
+    @property
+    def blocks(self) -> bool:
+        """A strong rule that does not hold, or any rule that could not be evaluated."""
+        return self.state == "error" or (self.strong and not self.holds)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.title}: {self.state}, {self.detail} (owner {self.owner})"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All rules of one run."""
+
+    rules: tuple[Rule, ...]
+
+    @property
+    def blocking(self) -> list[Rule]:
+        return [rule for rule in self.rules if rule.blocks]
+
+    def of(self, kind: str) -> list[Rule]:
+        return [rule for rule in self.rules if rule.kind == kind]
+
+
+def verdict(con: duckdb.DuckDBPyConnection, run_id: str) -> Verdict:
+    """What suites and identities of `run_id` said. A run without both has proved nothing: it blocks."""
+    checks = con.execute(
+        """
+        select 'check', table_name || '.' || check_id, title, severity = 'critical', status,
+            coalesce(unexpected_count || ' rows', observed, ''), owner
+        from ops.check_result where run_id = ? order by table_name, check_id
+        """,
+        [run_id],
+    ).fetchall()
+    identities = con.execute(
+        """
+        select 'identity', identity, title, severity = 'critical', status,
+            left_total || ' against ' || right_total || ', ' || unexplained || ' unexplained', owner
+        from ops.identity_result where run_id = ? order by identity
+        """,
+        [run_id],
+    ).fetchall()
+    rules = [Rule(*row) for row in (*checks, *identities)]
+    for kind, found in (("check", checks), ("identity", identities)):
+        if not found:
+            rules.append(
+                Rule(kind, f"no {kind}", f"no {kind} was run", True, "error", "nothing was proved", "data")
+            )
+    return Verdict(tuple(rules))
+
+
+def last_verified_run(con: duckdb.DuckDBPyConnection) -> str | None:
+    """The newest run whose suites and identities were recorded."""
+    row = con.execute("select run_id from ops.check_result order by checked_at desc limit 1").fetchone()
+    return row[0] if row else None

@@ -1,0 +1,1 @@
+"""What the rows mean: dbt, run in this process."""

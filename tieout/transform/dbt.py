@@ -1,0 +1,108 @@
+"""Run dbt inside this process: its parsed project is kept between runs, its chatter goes to a log file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tieout.settings import Settings
+
+
+class TransformError(Exception):
+    """dbt could not parse or build; what is published is untouched."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One model, seed or test that dbt has finished."""
+
+    unique_id: str
+    kind: str  # model | seed | test | ...
+    state: str  # success | pass | fail | error | skipped | warn
+    seconds: float
+    message: str
+
+
+def target(settings: Settings) -> Path:
+    """Where dbt keeps its manifest and compiled SQL."""
+    return settings.home / "dbt"
+
+
+def parse(settings: Settings) -> Path:
+    """Make manifest.json and semantic_manifest.json; returns the manifest's path.
+
+    Raises: TransformError with dbt's own words.
+    """
+    _invoke(settings, ["parse"], lambda node: None)
+    return target(settings) / "manifest.json"
+
+
+def build(settings: Settings, report: Callable[[Node], None], *, select: str | None = None) -> list[Node]:
+    """Seeds, models and tests in their order; `report` is called after each.
+
+    Raises: TransformError naming every failed node and where the log lies.
+    """
+    nodes = _invoke(settings, ["build", *(["--select", select] if select else [])], report)
+    failed = [node for node in nodes if node.state in {"error", "fail"}]
+    if failed:
+        lines = [f"  {node.unique_id}: {node.message.strip().splitlines()[0]}" for node in failed]
+        raise TransformError(
+            f"dbt: {len(failed)} of {len(nodes)} nodes failed:\n" + "\n".join(lines) + "\n"
+            f"Nothing was published; the last publish stays. Details: {_logs(settings) / 'dbt.log'}"
+        )
+    return nodes
+
+
+def _logs(settings: Settings) -> Path:
+    return settings.logs / "dbt"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What the dbt project and its profile read from the environment."""
+    return {
+        "TIEOUT_WAREHOUSE": str(settings.warehouse),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_VERSION_CHECK": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def _invoke(settings: Settings, command: list[str], report: Callable[[Node], None]) -> list[Node]:
+    os.environ.update(environment(settings))
+    from dbt.cli.main import dbtRunner
+
+    nodes: list[Node] = []
+
+    def heard(event) -> None:  # dbt's protobuf events have no public type
+        if event.info.name == "NodeFinished":
+            info, result = event.data.node_info, event.data.run_result
+            seconds = float(result.execution_time or 0.0)
+            node = Node(info.unique_id, info.resource_type, result.status, seconds, result.message or "")
+            nodes.append(node)
+            report(node)
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    paths = ["--project-dir", settings.dbt_project, "--profiles-dir", settings.dbt_project]
+    paths += ["--target-path", target(settings), "--log-path", _logs(settings)]
+    quiet = ["--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "info"]
+    try:
+        result = dbtRunner(callbacks=[heard]).invoke([*quiet, *command, *(str(part) for part in paths)])
+    finally:
+        _release()
+    if result.exception is not None:
+        raise TransformError(
+            f"dbt {command[0]} could not run: {result.exception}\n"
+            f"Nothing was published; the last publish stays. Details: {_logs(settings) / 'dbt.log'}"
+        )
+    return nodes
+
+
+def _release() -> None:
+    """Close dbt's connection: it would keep the warehouse file locked against the next step."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import reset_adapters
+
+    DuckDBConnectionManager.close_all_connections()
+    reset_adapters()

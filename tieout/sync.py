@@ -52,9 +52,18 @@ def dbt_sources(source: Source) -> str:
 
 def generated_files(settings: Settings) -> dict[Path, str]:
     """Every generated file of the project and the text it must have."""
+    from tieout.metrics.definitions import read_yaml
+    from tieout.metrics.glossary import glossary
+    from tieout.tie.generate import sync as identities
+
+    models = settings.dbt_project / "models"
     return {
-        settings.dbt_project / "models" / "staging" / name / f"_{name}__sources.yml": dbt_sources(source)
-        for name, source in read_sources(settings.sources).items()
+        **{
+            models / "staging" / name / f"_{name}__sources.yml": dbt_sources(source)
+            for name, source in read_sources(settings.sources).items()
+        },
+        **{settings.project / path: text for path, text in identities(settings.project).items()},
+        settings.project / "docs" / "glossary.md": glossary(read_yaml(models / "metrics")),
     }
 
 

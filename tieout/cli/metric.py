@@ -31,20 +31,18 @@ def metric(
     from tieout.cli.errors import CommandError
     from tieout.cli.open import published
     from tieout.cli.show import csv_rows, table
-    from tieout.metrics.answer import answer, catalog
+    from tieout.metrics.answer import answer
     from tieout.metrics.errors import MetricError
     from tieout.settings import settings
 
     show = csv_rows if csv else table
     with published(settings()) as con:
         if name is None:
-            columns, rows = catalog(con)
-            show(columns, rows)
+            cursor = con.execute(_CATALOG)
+            show([item[0] for item in cursor.description or []], cursor.fetchall())
             return
         try:
-            said = answer(
-                con, name, grain=grain, by=tuple(by or ()), period=period, where=_pairs(where or [])
-            )
+            said = answer(con, name, grain=grain, by=tuple(by or ()), period=period, where=pairs(where or []))
         except MetricError as error:
             raise CommandError(str(error)) from None
     if sql:
@@ -53,13 +51,23 @@ def metric(
     show(said.columns, said.rows)
 
 
-def _pairs(where: list[str]) -> dict[str, str]:
+_CATALOG = """
+    select metric_name as metric, label as 名称, unit, tax, time_role, additivity, owner, replaces
+    from metrics.metric_catalog order by metric_name
+"""
+
+
+def pairs(where: list[str]) -> dict[str, object]:
+    """`dimension=value` as typed, taken apart.
+
+    Raises: CommandError if there is no equals sign.
+    """
     from tieout.cli.errors import CommandError
 
-    pairs = {}
+    found: dict[str, object] = {}
     for item in where:
         dimension, equals, value = item.partition("=")
         if not equals:
             raise CommandError(f"--where {item}: say dimension=value, for example warehouse_code=SH")
-        pairs[dimension.strip()] = value.strip()
-    return pairs
+        found[dimension.strip()] = value.strip()
+    return found

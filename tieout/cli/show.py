@@ -94,7 +94,10 @@ def text(value: object) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int | Decimal):
+    if isinstance(value, Decimal):
+        whole, point, digits = f"{value:,f}".partition(".")
+        return whole + point + digits.rstrip("0").ljust(min(2, len(digits)), "0")
+    if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.4f}"

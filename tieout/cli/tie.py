@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +26,7 @@ def tie(
     \b
     tieout tie                                         the whole company on one screen
     tieout tie booked_to_shipped                       the bridge from one figure to the other
-    tieout tie booked_to_shipped --group 2025-11-01    the same for one month, with source rows
+    tieout tie booked_to_shipped --group 2025-11       the same for one month, with source rows
 
     ✓ holds: equal in every group · ≈ explained: every cent of the difference has a cause ·
     ✗ broken: something is left unexplained.
@@ -64,12 +65,11 @@ def identity_table(con: duckdb.DuckDBPyConnection) -> None:
         if title not in causes.setdefault(item.identity, []):
             causes[item.identity].append(title)
     table(
-        ["", "identity", "", "left", "right", "difference", "unexplained", "unit", "causes", "owner"],
+        ["", "identity", "left", "right", "difference", "unexplained", "unit", "causes", "owner/with"],
         [
             (
                 MARK[result.status],
-                result.identity,
-                result.title_zh,
+                f"{result.title_zh}\n{result.identity}",
                 result.left_total,
                 result.right_total,
                 result.difference,
@@ -87,6 +87,8 @@ def _one(con: duckdb.DuckDBPyConnection, identity: str, group: str | None, rows:
     from tieout.cli.show import heading, table
     from tieout.tie.results import breaks, bridge, identity_results
 
+    if group and re.fullmatch(r"\d{4}-\d{2}", group):
+        group += "-01"  # months are named by their first day
     steps = bridge(con, identity, group)
     result = next(result for result in identity_results(con) if result.identity == identity)
     heading(f"{MARK[result.status]} {result.title_zh} / {result.title_en}" + (f" · {group}" if group else ""))

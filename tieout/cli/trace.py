@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tieout.metrics.trace import Contribution, Trace
 
 
 def trace(
@@ -25,21 +28,61 @@ def trace(
     The amounts of the rows add up to the cell; if they did not, the command would say so and exit 1.
     """
     from tieout.cli.errors import CommandError
-    from tieout.cli.metric import _pairs
+    from tieout.cli.metric import pairs
     from tieout.cli.open import working_copy
-    from tieout.metrics.errors import MetricError
+    from tieout.metrics.errors import MetricError, TraceMismatch
     from tieout.metrics.trace import trace as follow
     from tieout.settings import settings
 
     with working_copy(settings()) as con:
         try:
-            found = follow(con, name, period=period, where=_pairs(where or []))
+            found = follow(con, name, period=period, filters=pairs(where or []))
+        except TraceMismatch as error:
+            print(f"tieout: {error}", file=sys.stderr)
+            sys.exit(1)
         except MetricError as error:
             raise CommandError(str(error)) from None
-    for part in found:
-        _show(part, rows, csv)
-    if any(part.cell != part.total for part in found):
-        sys.exit(1)
+    if csv:
+        _csv(found, rows)
+    else:
+        _show(found, rows)
 
 
-def _show(part, rows: int, csv: bool) -> None: ...
+HEADER = ["system", "table or file", "row", "record", "batch", "mart", "amount"]
+
+
+def _csv(found: Trace, limit: int) -> None:
+    from tieout.cli.show import csv_rows
+
+    every = [row for part in (found, *found.inputs) for row in part.rows]
+    csv_rows(HEADER, _lines(every[: limit or None]))
+
+
+def _show(found: Trace, limit: int) -> None:
+    from tieout.cli.show import heading, table, text
+
+    heading(f"{found.metric} {found.period or 'all time'} {found.filters or ''}".strip())
+    print(f"  cell   {text(found.cell)} {found.unit}")
+    for part in found.inputs:
+        _show(part, limit)
+    if found.rows:
+        largest = sorted(found.rows, key=lambda row: -abs(row.contribution))
+        shown = largest[: limit or None]
+        table(HEADER, _lines(shown))
+        if len(shown) < len(found.rows):
+            rest = sum(
+                (row.contribution for row in largest[len(shown) :]), start=type(shown[0].contribution)(0)
+            )
+            print(
+                f"  … and {len(found.rows) - len(shown)} smaller ones with {text(rest)} together (--rows 0 prints all)"
+            )
+    if found.unresolved:
+        print(f"  {found.unresolved} rows have no raw row at hand")
+    print(f"  rows   {len(found.rows)}, their sum {text(found.total)} {found.unit} = the cell")
+
+
+def _lines(rows: list[Contribution]) -> list[tuple]:
+    return [
+        (row.source_system, row.origin, row.position, row.record, row.batch, row.fact, row.contribution)
+        for row in rows
+    ]

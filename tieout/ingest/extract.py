@@ -20,7 +20,7 @@ from tieout.engine import connect, literal, load_extension, quoted
 from tieout.ingest.errors import IngestError, SourceError
 from tieout.ingest.files import drop_files, land_file
 from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest, batch_id
-from tieout.ingest.promises import check_columns, check_control, check_not_empty
+from tieout.ingest.promises import check_columns, check_control, check_not_empty, has_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,8 +150,7 @@ def _land_table(
         control = _ask_control(con, source, stream, table)
         check_control(con, source, name, stream, file, stream.origin, control)
         last = landing.latest(source.name, name, WHOLE_TABLE)
-        version = contract_version(source)
-        if last and last.content_hash == content and last.contract_version == version:
+        if last and last.content_hash == content and has_columns(last, stream):
             return Extracted(source.name, name, rows)
         instant = landing.instant(source.name, name, now)
         manifest = Manifest(
@@ -165,7 +164,7 @@ def _land_table(
             rows=rows,
             bytes=file.stat().st_size,
             content_hash=content,
-            contract_version=version,
+            contract_version=contract_version(source),
             columns={column: declared[column] for column in wanted},
             control=control,
             seconds=round(time.perf_counter() - started, 3),

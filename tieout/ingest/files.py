@@ -16,11 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sources.contract import Source, Stream, contract_version
+from sources.contract import Source, Stream
 from tieout.engine import literal
 from tieout.ingest.errors import ControlTotalError, SourceError
 from tieout.ingest.landing import Manifest, file_hash
-from tieout.ingest.promises import check_columns
+from tieout.ingest.promises import check_columns, has_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,12 +85,11 @@ def land_file(
         ) from None
     copy = draft / file.name
     content = file_hash(copy)
-    version = contract_version(source)
     control = _control(source, stream, file)
     same_control = (
         stream.control is None or stream.control.kind != "file" or (last and last.control == control)
     )
-    if last and last.content_hash == content and last.contract_version == version and same_control:
+    if last and last.content_hash == content and has_columns(last, stream) and same_control:
         return Received(last.origin, last.data, last.rows, content, unchanged=True)
     kind = stream.format.kind
     if kind == "parquet":

@@ -13,6 +13,8 @@ from tieout.ingest.errors import ControlTotalError, SourceError
 if TYPE_CHECKING:
     import duckdb
 
+    from tieout.ingest.landing import Manifest
+
 
 def check_columns(source: Source, name: str, stream: Stream, present: set[str], origin: str) -> None:
     """Raises: SourceError naming every promised column that the source no longer has."""
@@ -25,6 +27,11 @@ def check_columns(source: Source, name: str, stream: Stream, present: set[str], 
             f"Nothing of it was loaded; what was loaded before stays. "
             f"Ask {stream.owner or source.owner}, then change sources/{source.name}/source.yaml."
         )
+
+
+def has_columns(batch: Manifest, stream: Stream) -> bool:
+    """Whether a landed batch holds every column that is promised today."""
+    return {stream.source_column(column) for column in stream.columns} <= set(batch.columns)
 
 
 def check_not_empty(source: Source, name: str, stream: Stream, rows: int, origin: str) -> None:

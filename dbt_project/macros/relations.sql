@@ -1,0 +1,9 @@
+{#
+    Relations are written without the name of the database file, so that a view still answers after the
+    file was copied or renamed (publishing and tests do both).
+#}
+{% macro ref() -%} {%- do return(builtins.ref(*varargs, **kwargs).include(database=false)) -%} {%- endmacro %}
+
+{% macro source() -%}
+    {%- do return(builtins.source(*varargs, **kwargs).include(database=false)) -%}
+{%- endmacro %}

@@ -1,0 +1,41 @@
+with
+
+    invoice_lines as (select * from {{ ref("int_invoice_lines__priced") }} where invoice_type = 'out'),
+    order_lines as (select * from {{ ref("fct_sales_order_line") }}),
+    customers as (select * from {{ ref("dim_customer") }}),
+    products as (select * from {{ ref("dim_product") }}),
+    accounts as (select * from {{ ref("dim_account") }})
+
+select
+    {{ key(["'invoice_line'", "invoice_lines.invoice_line_id"]) }} as sales_invoice_line_key,
+    invoice_lines.invoice_id,
+    invoice_lines.invoice_no,
+    invoice_lines.invoice_line_id,
+    coalesce(order_lines.sales_order_line_key, 'unmatched') as sales_order_line_key,
+    coalesce(customers.customer_key, 'unmatched') as customer_key,
+    coalesce(products.product_key, 'unmatched') as product_key,
+    coalesce(accounts.account_key, 'unmatched') as account_key,
+    invoice_lines.invoice_date,
+    invoice_lines.status_code,
+    invoice_lines.is_posted,
+    invoice_lines.is_open,
+    invoice_lines.is_draft,
+    coalesce(products.product_kind in ('goods', 'assets'), false) as is_goods,
+    invoice_lines.source_document,
+    invoice_lines.currency_code,
+    invoice_lines.invoice_qty,
+    invoice_lines.uom_code,
+    invoice_lines.unit_price_txn,
+    invoice_lines.invoice_amount_net_txn,
+    invoice_lines.invoice_amount_tax_txn,
+    invoice_lines.invoice_amount_gross_txn,
+    invoice_lines.invoice_amount_net_cny,
+    invoice_lines.invoice_amount_tax_cny,
+    invoice_lines.invoice_amount_gross_cny,
+    invoice_lines.draft_amount_net_cny,
+    {{ provenance("hx_finance", "invoice_line", "invoice_lines.invoice_line_id") }}
+from invoice_lines
+left join order_lines on invoice_lines.sales_line_id = order_lines.line_id
+left join customers on invoice_lines.party_code = customers.customer_code
+left join products on invoice_lines.product_code = products.product_code
+left join accounts on invoice_lines.account_code = accounts.account_code

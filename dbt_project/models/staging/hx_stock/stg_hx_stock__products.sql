@@ -1,0 +1,5 @@
+with source as (select * from {{ source("hx_stock", "product_product") }})
+
+select id as product_id, code as product_code, template as template_id, active as is_active
+from source
+where not _is_deleted

@@ -1,0 +1,380 @@
+"""Compile claims into dbt models, so that identities are part of the graph and nobody edits them by hand.
+
+One model per claim (`tie.identity_<claim>`): one row per group with left, right, difference, one amount per
+cause, unexplained and status. `tie.identity_break` holds every amount that stands between two sides, long, with
+source rows; `tie.identity_result` one summary row per claim. By construction, in decimal and in every group:
+
+    left_value + sum of causes + unexplained = right_value
+
+`make sync` writes what `sync` returns; `tests/contract` fails when a file on disk differs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tieout.engine import literal
+from tieout.tie.claims import Cause, Claim, ClaimError, Rows, read_claims
+
+CLAIMS = Path("expectations/reconciliation")
+MODELS = Path("dbt_project/models/tie")
+SAMPLE = 20  # source rows and documents kept per amount; all of them: `tieout.tie.results.contributions`
+# Every amount is cast row by row, so rows add up to their group exactly; a measure with more decimals is rounded here.
+AMOUNT = "decimal(38, 4)"
+
+_JINJA_REF = re.compile(r"""\{\{\s*ref\(\s*["']([a-z0-9_]+)["']\s*\)\s*\}\}""")
+
+
+def sync(project: Path) -> dict[Path, str]:
+    """The text of every generated file of schema `tie`, by its path; nothing is written.
+
+    Args:
+        project: Root of the repository.
+
+    Raises: ClaimError if a claim is invalid.
+    """
+    claims = read_claims(project / CLAIMS)
+    folder = project / MODELS
+    files = {folder / f"{claim.model}.sql": _formatted(identity_sql(claim)) for claim in claims}
+    files[folder / "identity_break.sql"] = _formatted(break_sql(claims))
+    files[folder / "identity_result.sql"] = _formatted(result_sql(claims))
+    files[folder / "_tie__identities.yml"] = models_yaml(claims)
+    return files
+
+
+def contributions_sql(claim: Claim) -> str:
+    """Every row of every part of a claim: the group columns, document, part, amount, evidence (with `ref`s)."""
+    parts = [_part_sql(claim, "left", claim.left), _part_sql(claim, "right", claim.right)]
+    parts += [_part_sql(claim, cause.key, cause) for cause in claim.causes]
+    return "\nunion all\n".join(parts)
+
+
+def identity_sql(claim: Claim) -> str:
+    """The dbt model of one claim."""
+    by = list(claim.by)
+    causes = [cause.key for cause in claim.causes]
+    amounts = [f"{key}_amount" for key in causes]
+    explained = " + ".join(amounts) or f"cast(0 as {AMOUNT})"
+
+    per_document = [
+        *by,
+        "document",
+        _amount_of("left", "left_value"),
+        _amount_of("right", "right_value"),
+        *(_amount_of(key, f"{key}_amount") for key in causes),
+        "count(*) filter (where part = 'left') as left_rows",
+        "count(*) filter (where part = 'right') as right_rows",
+        f"(list(evidence order by abs(amount) desc, evidence))[1:{SAMPLE}] as evidence",
+        *(
+            f"(list(evidence order by abs(amount) desc, evidence) filter (where part = '{key}'))[1:{SAMPLE}]"
+            f" as {key}_evidence"
+            for key in causes
+        ),
+    ]
+    per_group = [
+        *by,
+        *(f"sum({column}) as {column}" for column in ("left_value", "right_value", *amounts)),
+        "sum(left_rows) as left_rows",
+        "sum(right_rows) as right_rows",
+        *(column for key in causes for column in _samples(key, f"{key}_amount", f"{key}_evidence")),
+        *_samples("unexplained", "residual", "evidence"),
+        "arg_max(suspect, abs(residual)) filter (where residual <> 0) as unexplained_suspect",
+    ]
+    group_by = f"group by {', '.join(by)}" if by else "having count(*) > 0"
+    named = [
+        f"left join (select {name.key} as named_key, min({name.name}) as named from {_ref(name.model)}"
+        f" group by {name.key}) as {column}_name on grouped.{column} = {column}_name.named_key"
+        for column, name in claim.names.items()
+    ]
+    texts = [f"coalesce(cast(grouped.{column} as text), '-')" for column in by]
+    names = [
+        f"coalesce({column}_name.named, cast(grouped.{column} as text), '-')"
+        if column in claim.names
+        else f"coalesce(cast(grouped.{column} as text), '-')"
+        for column in by
+    ]
+    tolerance = f"cast({claim.tolerance} as {AMOUNT})"
+    return f"""
+-- generated from {CLAIMS / (claim.claim + ".yaml")} by `make sync`; do not edit
+with
+
+    -- every row of both sides and of every cause, with its amount
+    contributions as ({contributions_sql(claim)}),
+
+    -- the document is what people quote; what stays open is looked for per document
+    documented as (
+        select {", ".join(per_document)}
+        from contributions
+        group by {", ".join([*by, "document"])}
+    ),
+
+    judged as (
+        select *, right_value - left_value - ({explained}) as residual, {_suspect(explained)} as suspect
+        from documented
+    ),
+
+    grouped as (select {", ".join(per_group)} from judged {group_by}),
+
+    bridged as (
+        select
+            {"".join(f"grouped.{column}, " for column in by)}
+            {_joined(texts)} as group_key,
+            {_joined(names)} as group_name,
+            left_value, right_value, right_value - left_value as difference,
+            {"".join(f"{column}, " for column in amounts)}
+            {explained} as explained,
+            right_value - left_value - ({explained}) as unexplained,
+            left_rows, right_rows,
+            {"".join(f"{key}_evidence, {key}_documents, " for key in causes)}
+            unexplained_evidence, unexplained_documents, unexplained_suspect
+        from grouped
+        {" ".join(named)}
+    )
+
+-- a cause that offsets an unknown difference does not make it hold: unexplained is asked first
+select
+    *,
+    case
+        when abs(unexplained) > {tolerance} then 'broken'
+        when abs(difference) > {tolerance} then 'explained'
+        else 'holds'
+    end as status
+from bridged
+"""
+
+
+def break_sql(claims: tuple[Claim, ...]) -> str:
+    """The union of all breaks: one row per identity, group and cause whose amount is not zero."""
+    selects = []
+    for claim in claims:
+        for kind, key, title in [
+            *((cause.cause, cause.key, cause.title) for cause in claim.causes),
+            ("unexplained", "unexplained", None),
+        ]:
+            amount = "unexplained" if kind == "unexplained" else f"{key}_amount"
+            zh, en = (title.zh, title.en) if title else ("未解释", "Unexplained")
+            selects.append(
+                f"""select {literal(claim.claim)} as identity, group_key, group_name, status,
+                left_value, right_value, difference,
+                {literal(kind)} as cause, {literal(key)} as cause_name,
+                {literal(zh)} as cause_title_zh, {literal(en)} as cause_title_en,
+                {amount} as cause_amount, {key}_evidence as evidence, {key}_documents as documents,
+                {"unexplained_suspect" if kind == "unexplained" else "cast(null as text)"} as suspect,
+                {literal(claim.owner)} as owner
+                from {_ref(claim.model)} where {amount} <> 0"""
+            )
+    return _union_model(selects)
+
+
+def result_sql(claims: tuple[Claim, ...]) -> str:
+    """The summary: one row per identity; an identity is as bad as its worst group."""
+    selects = [
+        f"""select {literal(claim.claim)} as identity,
+        {literal(claim.title.zh)} as title_zh, {literal(claim.title.en)} as title_en,
+        {literal(claim.owner)} as owner, {literal(claim.with_)} as with_department,
+        {literal(claim.severity)} as severity, {literal(claim.unit)} as unit,
+        {literal(claim.left.label.zh)} as left_label_zh, {literal(claim.left.label.en)} as left_label_en,
+        {literal(claim.right.label.zh)} as right_label_zh, {literal(claim.right.label.en)} as right_label_en,
+        cast({claim.tolerance} as {AMOUNT}) as tolerance,
+        case
+            when count(*) = 0 then '{"holds" if claim.allow_empty else "broken"}'
+            when bool_or(status = 'broken') then 'broken'
+            when bool_or(status = 'explained') then 'explained'
+            else 'holds'
+        end as status,
+        {_total(claim, "left_value")} as left_total, {_total(claim, "right_value")} as right_total,
+        {_total(claim, "difference")} as difference, {_total(claim, "explained")} as explained,
+        {_total(claim, "unexplained")} as unexplained,
+        count(*) as group_count,
+        count(*) filter (where status <> 'holds') as groups_off,
+        count(*) filter (where status = 'broken') as groups_broken
+        from {_ref(claim.model)}"""
+        for claim in claims
+    ]
+    return _union_model(selects)
+
+
+def models_yaml(claims: tuple[Claim, ...]) -> str:
+    """Descriptions of the generated models, for the catalogue and the comments BI tools show."""
+    lines = ["# generated from expectations/reconciliation/*.yaml by `make sync`; do not edit", "models:"]
+    for claim in claims:
+        lines += _model_lines(
+            claim.model,
+            f"{claim.title.zh} / {claim.title.en}. {claim.description.zh} / {claim.description.en} "
+            "One row per group.",
+            [
+                *((column, "分组列 / Group column") for column in claim.by),
+                ("group_key", "分组 / The group as text"),
+                ("group_name", "分组名称 / The group in readable form"),
+                ("left_value", f"{claim.left.label.zh} / {claim.left.label.en}"),
+                ("right_value", f"{claim.right.label.zh} / {claim.right.label.en}"),
+                ("difference", "差额（右减左） / Right minus left"),
+                *((f"{c.key}_amount", f"{c.title.zh} / {c.title.en}") for c in claim.causes),
+                ("explained", "已解释差额 / Sum of all causes"),
+                ("unexplained", "未解释差额 / What no cause accounts for"),
+                ("left_rows", "左侧行数 / Rows on the left"),
+                ("right_rows", "右侧行数 / Rows on the right"),
+                *(pair for c in claim.causes for pair in _sample_columns(c.key, c)),
+                *_sample_columns("unexplained", None),
+                ("unexplained_suspect", "疑似原因 / What the unexplained amount looks like"),
+                ("status", "状态：holds 相符，explained 已解释，broken 未对平 / holds, explained or broken"),
+            ],
+        )
+    lines += _model_lines(
+        "identity_break",
+        "勾稽差异明细 / Every amount that stands between two departments' figures. "
+        "One row per identity, group and cause.",
+        [
+            ("identity", "勾稽关系 / Identity"),
+            ("group_key", "分组 / The group as text"),
+            ("group_name", "分组名称 / The group in readable form"),
+            ("status", "该组状态 / Status of the group"),
+            ("left_value", "左侧数值 / Left value of the group"),
+            ("right_value", "右侧数值 / Right value of the group"),
+            ("difference", "差额（右减左） / Right minus left"),
+            ("cause", "原因类别 / Kind of cause"),
+            ("cause_name", "原因 / Cause, unique within the identity"),
+            ("cause_title_zh", "原因（中文） / Cause in Chinese"),
+            ("cause_title_en", "原因（英文） / Cause in English"),
+            ("cause_amount", "原因金额 / Amount of this cause"),
+            ("evidence", "源记录抽样（JSON） / Sample of source rows, JSON list of source/stream/record"),
+            ("documents", "相关单据抽样（JSON） / Sample of documents, JSON list"),
+            ("suspect", "疑似原因 / What an unexplained amount looks like"),
+            ("owner", "责任部门 / Owner"),
+        ],
+    )
+    lines += _model_lines(
+        "identity_result",
+        "勾稽结果 / Result of every identity. One row per identity.",
+        [
+            ("identity", "勾稽关系 / Identity"),
+            ("title_zh", "标题（中文） / Title in Chinese"),
+            ("title_en", "标题（英文） / Title in English"),
+            ("owner", "责任部门 / Owner"),
+            ("with_department", "对方部门 / The other department"),
+            ("severity", "严重程度：critical 阻断发布，warning 提示 / critical blocks, warning warns"),
+            ("unit", "计量单位 / Unit"),
+            ("left_label_zh", "左侧（中文） / Left in Chinese"),
+            ("left_label_en", "左侧（英文） / Left in English"),
+            ("right_label_zh", "右侧（中文） / Right in Chinese"),
+            ("right_label_en", "右侧（英文） / Right in English"),
+            ("tolerance", "容差 / Tolerance"),
+            ("status", "状态 / holds, explained or broken"),
+            ("left_total", "左侧合计（单位不同则空） / Left total; null when groups count in different units"),
+            ("right_total", "右侧合计 / Right total"),
+            ("difference", "差额合计 / Right minus left"),
+            ("explained", "已解释合计 / Sum of all causes"),
+            ("unexplained", "未解释合计 / What no cause accounts for"),
+            ("group_count", "组数 / Groups compared"),
+            ("groups_off", "有差异的组数 / Groups that do not simply hold"),
+            ("groups_broken", "未对平的组数 / Groups beyond the tolerance"),
+        ],
+    )
+    return "\n".join(lines) + "\n"
+
+
+def resolved(sql: str, relation: Callable[[str], str]) -> str:
+    """A generated text as plain SQL: `ref("name")` becomes `relation("name")`."""
+    return _JINJA_REF.sub(lambda match: relation(match[1]), sql)
+
+
+def _part_sql(claim: Claim, part: str, rows: Rows) -> str:
+    """One part of the contributions: its group columns, document, name, amount and source row."""
+    if rows.sql is not None:
+        columns = "".join(f"{column}, " for column in claim.by)
+        return (
+            f"select {columns} cast(document as text) as document, {literal(part)} as part, "
+            f"cast(amount as {AMOUNT}) as amount, {_EVIDENCE} as evidence from ({rows.sql.strip().rstrip(';')}) as part_rows"
+        )
+    if rows.model is None:  # refused by the reader; said again for the type checker
+        raise ClaimError(f"{claim.claim}: {part} names no model")
+    columns = "".join(f"{_keyed(rows.keys.get(column, column), column)}, " for column in claim.by)
+    where = f" where {rows.where}" if rows.where else ""
+    return (
+        f"select {columns} cast({rows.document or 'null'} as text) as document, {literal(part)} as part, "
+        f"cast({rows.measure} as {AMOUNT}) as amount, {_EVIDENCE} as evidence from {_ref(rows.model)}{where}"
+    )
+
+
+_EVIDENCE = "concat_ws('/', source_system, source_stream, source_record)"
+
+
+def _keyed(expression: str, column: str) -> str:
+    return column if expression == column else f"{expression} as {column}"
+
+
+def _amount_of(part: str, column: str) -> str:
+    return f"coalesce(sum(amount) filter (where part = '{part}'), 0) as {column}"
+
+
+def _samples(key: str, amount: str, evidence: str) -> list[str]:
+    """Two JSON lists for one amount: its largest documents' source rows, and those documents."""
+    return [
+        f"cast(to_json(coalesce(flatten(list({evidence} order by abs({amount}) desc, document)"
+        f" filter (where {amount} <> 0))[1:{SAMPLE}], [])) as text) as {key}_evidence",
+        f"cast(to_json(coalesce((list(document order by abs({amount}) desc, document)"
+        f" filter (where {amount} <> 0 and document is not null))[1:{SAMPLE}], [])) as text) as {key}_documents",
+    ]
+
+
+def _total(claim: Claim, column: str) -> str:
+    return f"cast(null as {AMOUNT})" if claim.mixed_units else f"coalesce(sum({column}), 0)"
+
+
+def _suspect(explained: str) -> str:
+    """What a document's residual looks like: a row on one side only, a whole multiple, or another amount."""
+    expected = f"(left_value + {explained})"
+    return f"""case
+        when right_value - {expected} = 0 then null
+        when left_rows = 0 and {explained} = 0 then 'missing_left'
+        when right_rows = 0 and {explained} = 0 then 'missing_right'
+        when {expected} <> 0 and right_value <> {expected} and right_value <> 0
+            and (right_value % {expected} = 0 or {expected} % right_value = 0)
+            and right_value / {expected} > 0 then 'duplicate'
+        else 'amount'
+    end"""
+
+
+def _joined(texts: list[str]) -> str:
+    return f"concat_ws(' | ', {', '.join(texts)})" if texts else "'all'"
+
+
+def _ref(model: str) -> str:
+    return f'{{{{ ref("{model}") }}}}'
+
+
+def _union_model(selects: list[str]) -> str:
+    return (
+        "\n-- generated from expectations/reconciliation/*.yaml by `make sync`; do not edit\n"
+        + "\nunion all\n".join(selects)
+        + "\n"
+    )
+
+
+def _sample_columns(key: str, cause: Cause | None) -> list[tuple[str, str]]:
+    zh, en = (cause.title.zh, cause.title.en) if cause else ("未解释", "Unexplained")
+    return [
+        (f"{key}_evidence", f"{zh}：源记录抽样 / {en}: sample of source rows"),
+        (f"{key}_documents", f"{zh}：单据抽样 / {en}: sample of documents"),
+    ]
+
+
+def _model_lines(name: str, description: str, columns: list[tuple[str, str]]) -> list[str]:
+    def text(value: str) -> str:
+        return json.dumps(" ".join(value.split()), ensure_ascii=False)  # a JSON string is a YAML string
+
+    lines = [f"  - name: {name}", f"    description: {text(description)}", "    columns:"]
+    for column, meaning in columns:
+        lines.append(f"      - {{name: {column}, description: {text(meaning)}}}")
+    return lines
+
+
+def _formatted(sql: str) -> str:
+    """SQL as sqlfmt lays it out, so that `make format` leaves generated files alone."""
+    from sqlfmt.api import format_string
+    from sqlfmt.mode import Mode
+
+    return format_string(sql.lstrip("\n"), Mode(line_length=110))

@@ -34,8 +34,8 @@
 {%- endmacro %}
 
 {#
-    Cents, a half cent to the even one. That is how the ERP rounds tax on its documents: with half-up rounding
-    seven of its 149 priced orders were a cent off what it prints (2026-11-22), with this one none for the tax.
+    Cents, a half cent to the even one. That is how the ERP rounds tax on its documents: rounded half up, seven
+    of its 149 priced orders were a cent off what it prints (2026-11-22).
     Exact on decimals; DuckDB's round_even() goes through doubles and turns 1.005 into 1.01.
 #}
 {% macro round_half_even(amount) -%}

@@ -1,5 +1,45 @@
 -- generated from expectations/reconciliation/*.yaml by `make sync`; do not edit
 select
+    'attendance_equals_timesheet' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'missing_left' as cause,
+    'not_clocked' as cause_name,
+    '有工时但当天没有打卡' as cause_title_zh,
+    'Hours written down, nobody clocked that day' as cause_title_en,
+    not_clocked_amount as cause_amount,
+    not_clocked_evidence as evidence,
+    not_clocked_documents as documents,
+    cast(null as text) as suspect,
+    'hr' as owner
+from {{ ref("identity_attendance_equals_timesheet") }}
+where not_clocked_amount <> 0
+union all
+select
+    'attendance_equals_timesheet' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'hr' as owner
+from {{ ref("identity_attendance_equals_timesheet") }}
+where unexplained <> 0
+union all
+select
     'bank_payments_equal_payable_reductions' as identity,
     group_key,
     group_name,

@@ -1,5 +1,37 @@
 -- generated from expectations/reconciliation/*.yaml by `make sync`; do not edit
 select
+    'attendance_equals_timesheet' as identity,
+    '考勤时长等于填报工时' as title_zh,
+    'Hours present equal hours written down' as title_en,
+    'hr' as owner,
+    'production' as with_department,
+    'warning' as severity,
+    'hours' as unit,
+    '考勤：在岗时长' as left_label_zh,
+    'Attendance: hours present' as left_label_en,
+    '工时：填报时长' as right_label_zh,
+    'Timesheets: hours written down' as right_label_en,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_attendance_equals_timesheet") }}
+union all
+select
     'bank_payments_equal_payable_reductions' as identity,
     '银行付款等于结清的供应商发票' as title_zh,
     'Bank payments equal the supplier invoices they settle' as title_en,
@@ -181,11 +213,11 @@ select
         then 'explained'
         else 'holds'
     end as status,
-    coalesce(sum(left_value), 0) as left_total,
-    coalesce(sum(right_value), 0) as right_total,
-    coalesce(sum(difference), 0) as difference,
-    coalesce(sum(explained), 0) as explained,
-    coalesce(sum(unexplained), 0) as unexplained,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
     count(*) as group_count,
     count(*) filter (where status <> 'holds') as groups_off,
     count(*) filter (where status = 'broken') as groups_broken
@@ -230,7 +262,7 @@ select
     'production' as owner,
     'inventory' as with_department,
     'warning' as severity,
-    'base unit of the product' as unit,
+    'piece' as unit,
     '完工工单计划数量' as left_label_zh,
     'Planned by finished work orders' as left_label_en,
     '生产入库数量' as right_label_zh,
@@ -277,11 +309,11 @@ select
         then 'explained'
         else 'holds'
     end as status,
-    coalesce(sum(left_value), 0) as left_total,
-    coalesce(sum(right_value), 0) as right_total,
-    coalesce(sum(difference), 0) as difference,
-    coalesce(sum(explained), 0) as explained,
-    coalesce(sum(unexplained), 0) as unexplained,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
     count(*) as group_count,
     count(*) filter (where status <> 'holds') as groups_off,
     count(*) filter (where status = 'broken') as groups_broken
@@ -405,11 +437,11 @@ select
         then 'explained'
         else 'holds'
     end as status,
-    coalesce(sum(left_value), 0) as left_total,
-    coalesce(sum(right_value), 0) as right_total,
-    coalesce(sum(difference), 0) as difference,
-    coalesce(sum(explained), 0) as explained,
-    coalesce(sum(unexplained), 0) as unexplained,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
     count(*) as group_count,
     count(*) filter (where status <> 'holds') as groups_off,
     count(*) filter (where status = 'broken') as groups_broken
@@ -437,11 +469,11 @@ select
         then 'explained'
         else 'holds'
     end as status,
-    coalesce(sum(left_value), 0) as left_total,
-    coalesce(sum(right_value), 0) as right_total,
-    coalesce(sum(difference), 0) as difference,
-    coalesce(sum(explained), 0) as explained,
-    coalesce(sum(unexplained), 0) as unexplained,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
     count(*) as group_count,
     count(*) filter (where status <> 'holds') as groups_off,
     count(*) filter (where status = 'broken') as groups_broken
@@ -469,11 +501,11 @@ select
         then 'explained'
         else 'holds'
     end as status,
-    coalesce(sum(left_value), 0) as left_total,
-    coalesce(sum(right_value), 0) as right_total,
-    coalesce(sum(difference), 0) as difference,
-    coalesce(sum(explained), 0) as explained,
-    coalesce(sum(unexplained), 0) as unexplained,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
     count(*) as group_count,
     count(*) filter (where status <> 'holds') as groups_off,
     count(*) filter (where status = 'broken') as groups_broken
@@ -501,11 +533,11 @@ select
         then 'explained'
         else 'holds'
     end as status,
-    coalesce(sum(left_value), 0) as left_total,
-    coalesce(sum(right_value), 0) as right_total,
-    coalesce(sum(difference), 0) as difference,
-    coalesce(sum(explained), 0) as explained,
-    coalesce(sum(unexplained), 0) as unexplained,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
     count(*) as group_count,
     count(*) filter (where status <> 'holds') as groups_off,
     count(*) filter (where status = 'broken') as groups_broken

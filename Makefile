@@ -54,9 +54,8 @@ format: $(READY)  ## lay out Python and SQL
 sync: $(READY)  ## write what is generated from contracts, metrics and identities
 	@$(BIN)/tieout sync
 
-dev: $(READY)  ## Dagster's pages at http://127.0.0.1:3000
-	@mkdir -p var/dagster && cp pipelines/dagster.yaml var/dagster/dagster.yaml
-	@DAGSTER_HOME=$(CURDIR)/var/dagster $(BIN)/dagster dev -w workspace.yaml
+dev: $(READY)  ## Dagster's pages at http://127.0.0.1:3000, with the sample company's systems running
+	@$(BIN)/tieout dev
 
 lock: $(READY)  ## resolve requirements.in into requirements.txt, with hashes
 	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 requirements.in -o requirements.txt

@@ -422,7 +422,15 @@ class _Runner:
         return [str(row[0]) for row in self.con.execute(f"describe {query}").fetchall()]
 
 
-def _result(suite: Suite, expectation: Expectation, status: Status, **details: Any) -> CheckResult:
+def _result(
+    suite: Suite,
+    expectation: Expectation,
+    status: Status,
+    *,
+    observed: str | None = None,
+    unexpected_count: int | None = None,
+    rows: tuple[dict[str, Any], ...] = (),
+) -> CheckResult:
     return CheckResult(
         suite=suite.name,
         table_name=suite.table,
@@ -431,8 +439,10 @@ def _result(suite: Suite, expectation: Expectation, status: Status, **details: A
         title_en=expectation.description.en,
         severity=expectation.severity,
         status=status,
+        observed=observed,
+        unexpected_count=unexpected_count,
         owner=suite.owner,
-        **{"observed": None, "unexpected_count": None, **details},
+        rows=rows,
     )
 
 

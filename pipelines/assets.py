@@ -3,8 +3,6 @@
 Every step calls the same function as `tieout refresh`; nothing is decided here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -18,7 +16,7 @@ from tieout.engine import connect
 from tieout.ingest.extract import extract_all
 from tieout.ingest.landing import Landing
 from tieout.ingest.ledger import ensure_ledger
-from tieout.ingest.load import Loaded, LoadFailed, ensure_raw_tables, load_pending
+from tieout.ingest.load import ensure_raw_tables, load_pending
 from tieout.settings import settings
 from tieout.tie.verdict import verdict
 from tieout.transform import dbt
@@ -98,11 +96,8 @@ def raw_assets(source: Source) -> dg.AssetsDefinition:
             outcomes = load_pending(
                 con, promised, Landing(settings().landing), datetime.now(UTC), lambda _: None
             )
-        refused = [str(outcome.error) for outcome in outcomes if isinstance(outcome, LoadFailed)]
-        if refused:
-            raise dg.Failure("\n".join(refused))
         for name in source.streams:
-            mine = [item for item in outcomes if isinstance(item, Loaded) and item.stream == name]
+            mine = [item for item in outcomes if item.stream == name]
             yield dg.MaterializeResult(
                 asset_key=raw_key(source, name),
                 metadata={
@@ -146,16 +141,15 @@ def model_assets() -> dg.AssetsDefinition:
 
     @dg.multi_asset(name="transform", specs=specs, pool=WAREHOUSE_POOL)
     def transform(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-        done: dict[str, dbt.Node] = {}
+        done: list[dbt.Node] = []
         try:
-            dbt.build(settings(), lambda node: done.__setitem__(node.unique_id, node))
+            dbt.build(settings(), done.append)
         except dbt.TransformError as error:
             raise dg.Failure(str(error)) from None
-        for model in every:
-            node = done.get(model.unique_id)
-            yield dg.MaterializeResult(
-                asset_key=keys[model.unique_id], metadata={"seconds": node.seconds if node else 0.0}
-            )
+        # dbt finishes a node after everything it stands on, which is the order Dagster asks for.
+        for node in done:
+            if node.unique_id in keys:
+                yield dg.MaterializeResult(asset_key=keys[node.unique_id], metadata={"seconds": node.seconds})
 
     return transform
 

@@ -1,7 +1,5 @@
 """Every expectation and every identity as an asset check; strong ones stop what comes after."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 

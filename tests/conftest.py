@@ -14,7 +14,7 @@ from tieout.engine import connect
 from tieout.ingest.extract import Extracted, extract_source
 from tieout.ingest.landing import Landing
 from tieout.ingest.ledger import ensure_ledger
-from tieout.ingest.load import Loaded, LoadFailed, ensure_raw_tables, load_pending
+from tieout.ingest.load import Loaded, ensure_raw_tables, load_pending
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -61,13 +61,13 @@ class SmallSource:
         self.pulls += 1
         return extract_source(self.source, self.landing, NOON + timedelta(minutes=self.pulls), lambda _: None)
 
-    def load(self) -> list[Loaded | LoadFailed]:
+    def load(self) -> list[Loaded]:
         with connect(self.warehouse) as con:
             ensure_ledger(con)
             ensure_raw_tables(con, {self.source.name: self.source})
             return load_pending(con, {self.source.name: self.source}, self.landing, NOON, lambda _: None)
 
-    def pull(self) -> list[Loaded | LoadFailed]:
+    def pull(self) -> list[Loaded]:
         for outcome in self.extract():
             if outcome.error:
                 raise outcome.error

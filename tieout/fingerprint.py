@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     import duckdb
 
-# Everything that decides what is published; Python too, since metrics and identities are compiled by it.
-DEFINING = ("sources", "dbt_project", "expectations", "tieout")
+# What decides what is published; Python too, since rows, metrics and identities are made by it. Pages and the
+# command line only show it.
+_MAKING = ("doors", "ingest", "metrics", "tie", "transform")
+DEFINING = ("sources", "dbt_project", "expectations", *(f"tieout/{part}" for part in _MAKING))
 _SUFFIXES = {".py", ".sql", ".yml", ".yaml", ".csv"}
 
 

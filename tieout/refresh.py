@@ -23,14 +23,12 @@ from tieout.fingerprint import definition_version, raw_version
 from tieout.ingest.extract import Extracted, extract_all
 from tieout.ingest.landing import Landing
 from tieout.ingest.ledger import ensure_ledger
-from tieout.ingest.load import Loaded, LoadFailed, ensure_raw_tables, load_pending, pending
+from tieout.ingest.load import Loaded, ensure_raw_tables, load_pending, pending
 from tieout.ingest.status import open_quarantine
 from tieout.progress import Progress
 from tieout.settings import Settings
 
 if TYPE_CHECKING:
-    import duckdb
-
     from tieout.tie.certificate import Certificate
     from tieout.tie.verdict import Verdict
 
@@ -75,9 +73,12 @@ def refresh(
         sources = read_sources(settings.sources)
         run_id = f"R{now:%Y%m%dT%H%M%S%f}"
         opened(settings, sources, run_id, now)
-        outcome = _refresh(settings, sources, progress, run_id, now, force)
-        with connect(settings.warehouse) as con:
-            close_run(con, run_id, outcome)
+        try:
+            outcome = _refresh(settings, sources, progress, run_id, now, force)
+        except Exception as error:
+            _close_run(settings, run_id, "failed", f"{type(error).__name__}: {error}")
+            raise
+        _close_run(settings, run_id, outcome.state, outcome.message)
         return outcome
 
 
@@ -93,15 +94,14 @@ def _refresh(
 
     extracted = extract(settings, sources, progress, now)
     loads = load(settings, sources, progress, now)
-    loaded = sum(item.loaded + item.deleted for item in loads if isinstance(item, Loaded))
-    refusals = [f"{item.error}" for item in (*extracted, *loads) if getattr(item, "error", None)]
+    loaded = sum(item.loaded + item.deleted for item in loads)
+    refusals = list(dict.fromkeys(str(item.error) for item in extracted if item.error))
     if refusals:
-        unique = list(dict.fromkeys(refusals))
-        message = f"{len(unique)} refused by ingestion; nothing was published, the last publish stays."
-        return Outcome(Exit.SOURCE_REFUSED, "refused", "\n".join([message, *unique]), loaded=loaded)
+        message = f"{len(refusals)} refused on the way in; nothing was published, the last publish stays."
+        return Outcome(Exit.SOURCE_REFUSED, "refused", "\n".join([message, *refusals]), loaded=loaded)
     fingerprint = inputs(settings)
     last = last_publish(settings)
-    if last and last["fingerprint"] == fingerprint and not force and published_is_there(settings, last):
+    if last and last["fingerprint"] == fingerprint and not force and _still_there(settings, last):
         quarantined = _quarantined(settings)
         return Outcome(
             Exit.NOT_CERTIFIED if quarantined else Exit.OK,
@@ -149,11 +149,12 @@ def opened(settings: Settings, sources: dict[str, Source], run_id: str, now: dat
         con.execute("insert into ops.run (run_id, started_at, state) values (?, ?, 'running')", [run_id, now])
 
 
-def close_run(con: duckdb.DuckDBPyConnection, run_id: str, outcome: Outcome) -> None:
-    con.execute(
-        "update ops.run set finished_at = ?, state = ?, message = ? where run_id = ?",
-        [datetime.now(UTC), outcome.state, outcome.message, run_id],
-    )
+def _close_run(settings: Settings, run_id: str, state: str, message: str) -> None:
+    with connect(settings.warehouse) as con:
+        con.execute(
+            "update ops.run set finished_at = ?, state = ?, message = ? where run_id = ?",
+            [datetime.now(UTC), state, message, run_id],
+        )
 
 
 def extract(
@@ -172,39 +173,34 @@ def extract(
     rows = sum(outcome.rows for outcome in outcomes)
     batches = sum(len(outcome.landed) for outcome in outcomes)
     summary = f"{rows:,} rows read from {total - len(failed)} streams of {len(sources)} systems, {batches} new batches"
-    progress.end(summary + (f", {len(failed)} streams refused" if failed else ""), ok=not failed)
     for error in dict.fromkeys(str(outcome.error) for outcome in failed):
         progress.warn(error)
+    progress.end(summary + (f", {len(failed)} streams refused" if failed else ""), ok=not failed)
     return outcomes
 
 
-def load(
-    settings: Settings, sources: dict[str, Source], progress: Progress, now: datetime
-) -> list[Loaded | LoadFailed]:
+def load(settings: Settings, sources: dict[str, Source], progress: Progress, now: datetime) -> list[Loaded]:
     """Load whatever has landed and is not yet loaded: one writer."""
     landing = Landing(settings.landing)
     with connect(settings.warehouse) as con:
         progress.start("load", len(pending(con, sources, landing)))
 
-        def report(outcome: Loaded | LoadFailed) -> None:
+        def report(outcome: Loaded) -> None:
             crash_point("load")
             progress.advance(f"{outcome.source}.{outcome.stream}")
 
         outcomes = load_pending(con, sources, landing, now, report)
         aside = open_quarantine(con)
-    good = [item for item in outcomes if isinstance(item, Loaded)]
-    failed = [item for item in outcomes if isinstance(item, LoadFailed)]
-    summary = (
-        f"{sum(item.loaded for item in good):,} rows loaded, {sum(item.unchanged for item in good):,} unchanged, "
-        f"{sum(item.deleted for item in good):,} deleted, {len(aside):,} in quarantine"
-    )
-    progress.end(summary + (f", {len(failed)} batches refused" if failed else ""), ok=not failed)
-    for item in failed:
-        progress.warn(str(item.error))
     for row in aside[:10]:
         progress.warn(f"quarantined: {row}")
     if len(aside) > 10:
-        progress.warn(f'… and {len(aside) - 10} more: tieout query "select * from ops.quarantine"')
+        progress.warn(f'… and {len(aside) - 10} more: tieout query --warehouse "from ops.quarantine"')
+    progress.end(
+        f"{sum(item.loaded for item in outcomes):,} rows loaded, "
+        f"{sum(item.unchanged for item in outcomes):,} unchanged, "
+        f"{sum(item.deleted for item in outcomes):,} deleted, {len(aside):,} in quarantine",
+        ok=not aside,
+    )
     return outcomes
 
 
@@ -271,10 +267,10 @@ def verify(settings: Settings, progress: Progress, run_id: str, now: datetime) -
         f"{sum(rule.holds for rule in said.of(kind))} of {len(said.of(kind))} {words}"
         for kind, words in (("check", "checks pass"), ("identity", "identities tie out or are explained"))
     ]
-    progress.end(", ".join(parts), ok=not said.blocking)
     for rule in said.rules:
         if not rule.holds:
             progress.warn(f"{'STRONG ' if rule.blocks else ''}{rule}")
+    progress.end(", ".join(parts), ok=not said.blocking)
     return said
 
 
@@ -282,8 +278,9 @@ def publish(
     settings: Settings, progress: Progress, said: Verdict, run_id: str, fingerprint: str, now: datetime
 ) -> Certificate:
     """Certify, then switch PostgreSQL and the snapshot file to the new state, each atomically."""
-    from tieout.doors.door import open_door
+    from tieout.doors import door
     from tieout.fingerprint import schema_hashes
+    from tieout.pages.board import write_board
     from tieout.tie.certificate import issue
 
     publish_id = f"P{now:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
@@ -292,8 +289,7 @@ def publish(
         hashes = schema_hashes(con, ("marts", "metrics"))
     progress.start("publish")
     crash_point("publish")
-    door = open_door(settings)
-    done = door.publish(certificate, hashes, progress)
+    done = door.publish(settings, certificate, hashes, progress)
     crash_point("published")
     with connect(settings.warehouse) as con:
         con.execute(
@@ -310,8 +306,13 @@ def publish(
                 now,
             ],
         )
+        try:
+            write_board(con, settings.pages, read_sources(settings.sources), now)
+        except Exception as error:  # the numbers are published; a page that fails must not say otherwise
+            progress.warn(f"the page was not written: {type(error).__name__}: {error}")
     progress.end(
-        f"{done.tables} tables, {done.rows:,} rows as {publish_id} in PostgreSQL and {done.snapshot.name}"
+        f"{done.rows:,} rows in {done.tables} tables, {done.copied} of them new, "
+        f"to {done.door} and {done.snapshot.name}"
     )
     return certificate
 
@@ -343,12 +344,10 @@ def last_publish(settings: Settings) -> dict[str, str] | None:
     return dict(zip(names, row, strict=True)) if row else None
 
 
-def published_is_there(settings: Settings, last: dict[str, str]) -> bool:
-    """Both doors still hold that publish: somebody may have deleted the file or the database."""
-    from tieout.doors.door import open_door
+def _still_there(settings: Settings, last: dict[str, str]) -> bool:
+    from tieout.doors.door import holds
 
-    snapshot = settings.snapshots / last["snapshot"]
-    return snapshot.is_file() and open_door(settings).holds(last["publish_id"])
+    return holds(settings, last["publish_id"], last["snapshot"])
 
 
 def _quarantined(settings: Settings) -> int:

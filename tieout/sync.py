@@ -68,19 +68,25 @@ def generated_files(settings: Settings) -> dict[Path, str]:
 
 
 def differing(settings: Settings) -> list[Path]:
-    """Generated files that are missing or stale."""
-    return [
+    """Generated files that are missing or stale, and those whose origin is gone."""
+    from tieout.tie.generate import orphans
+
+    stale = [
         path
         for path, text in generated_files(settings).items()
         if not path.is_file() or path.read_text(encoding="utf-8") != text
     ]
+    return [*stale, *orphans(settings.project)]
 
 
 def write(settings: Settings) -> list[Path]:
-    """Write what differs; returns the paths written."""
+    """Write what differs, delete what has no origin any more; returns the paths touched."""
     changed = differing(settings)
     texts = generated_files(settings)
     for path in changed:
+        if path not in texts:
+            path.unlink()
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[path], encoding="utf-8")
     return changed

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +52,22 @@ class Company:
         ((value,),) = self.rows(sql, *parameters)
         return value
 
+    def copied(self, home: Path) -> Company:
+        """The same installation in another place; owners of files are kept, PostgreSQL insists on its own."""
+        subprocess.run(["cp", "-a", str(self.home), str(home)], check=True)
+        return Company(home)
+
 
 @pytest.fixture(scope="session")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    made = Company(tmp_path_factory.mktemp("company"))
+def place() -> Iterator[Path]:
+    """A folder that an unprivileged server can reach (pytest's own is closed to others), so copies stay whole."""
+    with tempfile.TemporaryDirectory(prefix="tieout-company-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def company(place: Path) -> Company:
+    made = Company(place / "company")
     made.run("demo")
     return made

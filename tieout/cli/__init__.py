@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from tieout.cli import demo, metric, query, refresh, serve, status, sync, tie, trace
+from tieout.cli import demo, dev, metric, query, refresh, serve, status, sync, tie, trace
 
 app = typer.Typer(
     name="tieout",
@@ -30,18 +30,37 @@ app.command("metric")(metric.metric)
 app.command("tie")(tie.tie)
 app.command("trace")(trace.trace)
 app.command("serve")(serve.serve)
+app.command("dev")(dev.dev)
 app.command("sync", hidden=True)(sync.sync)
 
 
 def main() -> None:
-    """Entry point: an expected failure is one message and an exit code, not a stack of frames."""
-    from tieout.cli.errors import EXPECTED
-
+    """Entry point: a failure is one message and an exit code; the frames of a bug go to a file."""
     try:
         app()
     except KeyboardInterrupt:
         print("\nstopped; what is published is unchanged. Repeat the command to go on.", file=sys.stderr)
         sys.exit(130)
-    except EXPECTED as error:
-        print(f"tieout: {error}", file=sys.stderr)
+    except Exception as error:
+        from tieout.cli.errors import expected
+
+        if isinstance(error, expected()):
+            print(f"tieout: {error}", file=sys.stderr)
+        else:
+            _bug(error)
         sys.exit(3)
+
+
+def _bug(error: Exception) -> None:
+    import traceback
+
+    from tieout.settings import settings
+
+    file = settings().logs / "failure.log"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    print(
+        f"tieout: something that should not happen: {type(error).__name__}: {error}\n"
+        f"What was published stays as it was. Details for a report: {file}",
+        file=sys.stderr,
+    )

@@ -7,12 +7,33 @@ class CommandError(Exception):
     """A command cannot do what was asked; the message says what to do next."""
 
 
-def _expected() -> tuple[type[BaseException], ...]:
+def expected() -> tuple[type[BaseException], ...]:
+    """Errors whose message is written for the person at the keyboard. Imported only when something failed."""
+    from expectations.suite import SuiteError
     from sources.contract import ContractError
+    from tieout.doors.access import AccessError
+    from tieout.doors.publish import PublishError
+    from tieout.doors.server import PostgresServerError
+    from tieout.doors.warehouse import UnpublishableError
     from tieout.ingest.errors import IngestError
+    from tieout.metrics.errors import MetricError
     from tieout.refresh import Busy
+    from tieout.tie.claims import ClaimError
+    from tieout.tie.results import TieError
+    from tieout.transform.dbt import TransformError
 
-    return (CommandError, ContractError, IngestError, Busy)
-
-
-EXPECTED = _expected()
+    return (
+        AccessError,
+        Busy,
+        ClaimError,
+        CommandError,
+        ContractError,
+        IngestError,
+        MetricError,
+        PostgresServerError,
+        PublishError,
+        SuiteError,
+        TieError,
+        TransformError,
+        UnpublishableError,
+    )

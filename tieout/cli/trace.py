@@ -78,7 +78,8 @@ def _show(found: Trace, limit: int) -> None:
             )
     if found.unresolved:
         print(f"  {found.unresolved} rows have no raw row at hand")
-    print(f"  rows   {len(found.rows)}, their sum {text(found.total)} {found.unit} = the cell")
+    made = f"{len(found.rows)} rows, their sum" if found.rows else "the formula over them"
+    print(f"  {made} {text(found.total)} {found.unit} = the cell")
 
 
 def _lines(rows: list[Contribution]) -> list[tuple]:

@@ -20,7 +20,7 @@ from tieout.engine import connect, literal, load_extension, quoted
 from tieout.ingest.errors import IngestError, SourceError
 from tieout.ingest.files import drop_files, land_file
 from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest, batch_id
-from tieout.ingest.promises import check_columns, check_control, check_not_empty, has_columns
+from tieout.ingest.promises import check_columns, check_control, check_not_empty, check_types, has_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,6 +147,7 @@ def _land_table(
         con.execute(f"copy (select {columns} from {table}) to {literal(str(file))} (format parquet)")
         rows, content = _row_fingerprint(con, file)
         check_not_empty(source, name, stream, rows, stream.origin)
+        check_types(con, source, name, stream, file, stream.origin)
         control = _ask_control(con, source, stream, table)
         check_control(con, source, name, stream, file, stream.origin, control)
         last = landing.latest(source.name, name, WHOLE_TABLE)
@@ -218,6 +219,7 @@ def _extract_files(source: Source, landing: Landing, now: datetime, done: Report
                             continue
                         data = draft / received.data
                         check_not_empty(source, name, stream, received.rows, file.name)
+                        check_types(con, source, name, stream, data, file.name)
                         check_control(con, source, name, stream, data, file.name, received.control)
                         manifest = Manifest(
                             source=source.name,

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from sources.contract import TECHNICAL_COLUMNS, Column, Source, Stream
 from tieout.engine import literal, quoted
-from tieout.ingest.errors import IngestError, SourceError
 from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest
 
 if TYPE_CHECKING:
@@ -46,16 +45,6 @@ class Loaded:
     deleted: int
 
 
-@dataclass(frozen=True)
-class LoadFailed:
-    """A batch that could not be loaded at all; its transaction was undone."""
-
-    source: str
-    stream: str
-    batch_id: str
-    error: IngestError
-
-
 def pending(con: duckdb.DuckDBPyConnection, sources: dict[str, Source], landing: Landing) -> list[Manifest]:
     """Batches that have landed but are not in the ledger, oldest first per stream."""
     known = set(con.execute("select source, stream, batch_id from ops.batch").fetchall())
@@ -73,19 +62,12 @@ def load_pending(
     sources: dict[str, Source],
     landing: Landing,
     now: datetime,
-    report: Callable[[Loaded | LoadFailed], None],
-) -> list[Loaded | LoadFailed]:
-    """Load everything that has landed and is not yet loaded; a failing batch stops its own stream only."""
-    outcomes: list[Loaded | LoadFailed] = []
-    failed: set[tuple[str, str]] = set()
+    report: Callable[[Loaded], None],
+) -> list[Loaded]:
+    """Load everything that has landed and is not yet loaded; `report` is called after each batch."""
+    outcomes = []
     for manifest in pending(con, sources, landing):
-        if (manifest.source, manifest.stream) in failed:
-            continue
-        try:
-            outcome: Loaded | LoadFailed = load_batch(con, sources[manifest.source], landing, manifest, now)
-        except IngestError as error:
-            failed.add((manifest.source, manifest.stream))
-            outcome = LoadFailed(manifest.source, manifest.stream, manifest.batch_id, error)
+        outcome = load_batch(con, sources[manifest.source], landing, manifest, now)
         outcomes.append(outcome)
         report(outcome)
     return outcomes
@@ -152,10 +134,7 @@ def history_table(source: Source, stream: str) -> str:
 def load_batch(
     con: duckdb.DuckDBPyConnection, source: Source, landing: Landing, manifest: Manifest, now: datetime
 ) -> Loaded:
-    """Load one batch; loading it again changes nothing.
-
-    Raises: SourceError if the whole batch has another type than promised; nothing is written.
-    """
+    """Load one batch in one transaction; loading it again changes nothing."""
     newer = con.execute(
         "select count(*) from ops.batch where source = ? and stream = ? and batch_id > ?",
         [source.name, manifest.stream, manifest.batch_id],
@@ -206,16 +185,9 @@ def _apply(
     same_key = " and ".join(f"current.{column} = batch.{column}" for column in key)
 
     _stage(con, source, stream, data, manifest, now)
-    rows_in, quarantined, by_type = con.execute(
-        "select count(*), count(fault), count(*) filter (fault.rule = 'type') from batch_rows"
-    ).fetchone()  # ty: ignore[not-iterable]
-    if rows_in and by_type == rows_in:
-        rule, reason = con.execute("select fault.rule, fault.reason from batch_rows limit 1").fetchone()  # ty: ignore
-        raise SourceError(
-            f"{source.name}.{name}: every row of {manifest.origin} breaks the promised {rule} ({reason}): "
-            f"the source changed the column's type. Nothing of it was loaded; what was loaded before stays. "
-            f"Ask {stream.owner or source.owner}, then change sources/{source.name}/source.yaml."
-        )
+    counts = con.execute("select count(*), count(fault) from batch_rows").fetchone()
+    assert counts is not None
+    rows_in, quarantined = counts
     con.execute(
         """
         insert into ops.quarantine

@@ -1,4 +1,4 @@
-"""What a source promised, checked before a batch may land: columns, not empty, control totals."""
+"""What a source promised, checked before a batch may land: columns, not empty, types, control totals."""
 
 from __future__ import annotations
 
@@ -40,6 +40,34 @@ def check_not_empty(source: Source, name: str, stream: Stream, rows: int, origin
             f"{source.name}.{name}: {origin} is empty. Nothing was deleted; what was loaded before stays. "
             f"If it may be empty, say `allow_empty: true` in sources/{source.name}/source.yaml."
         )
+
+
+def check_types(
+    con: duckdb.DuckDBPyConnection, source: Source, name: str, stream: Stream, data: Path, origin: str
+) -> None:
+    """Raises: SourceError if no value of a column is of its promised type: the source changed the type.
+
+    Single values of a wrong type are rows for quarantine, not a reason to refuse the batch.
+    """
+    typed = {column: spec.type for column, spec in stream.columns.items() if spec.type != "text"}
+    if not typed:
+        return
+    counts = [
+        f"count({said}), count(try_cast({said} as {kind})), any_value({said})::text"
+        for column, kind in typed.items()
+        if (said := quoted(stream.source_column(column)))
+    ]
+    row = con.execute(f"select {', '.join(counts)} from read_parquet({literal(str(data))})").fetchone()
+    assert row is not None
+    for place, (column, kind) in enumerate(typed.items()):
+        said, fitting, example = row[place * 3 : place * 3 + 3]
+        if said > 1 and fitting == 0:
+            raise SourceError(
+                f"{source.name}.{name}: no value of {stream.source_column(column)} in {origin} is {kind} "
+                f"(for example {example!r}): the source changed the column's type. "
+                f"Nothing of it was loaded; what was loaded before stays. "
+                f"Ask {stream.owner or source.owner}, then change sources/{source.name}/source.yaml."
+            )
 
 
 def check_control(

@@ -136,11 +136,15 @@ def catalogued(con: duckdb.DuckDBPyConnection, name: str) -> Catalogued:
 
     Raises: UnknownName with the nearest names; MetricError if the file holds no metrics layer.
     """
-    _has_layer(con)
-    row = con.execute(
-        "select metric_name, label, owner, unit, currency, tax, time_role, additivity, requires_by, dimensions,"
-        f" definition_version from metrics.metric_catalog where {is_member('metric_name', name)}"
-    ).fetchone()
+    import duckdb
+
+    try:
+        row = con.execute(
+            "select metric_name, label, owner, unit, currency, tax, time_role, additivity, requires_by, dimensions,"
+            f" definition_version from metrics.metric_catalog where {is_member('metric_name', name)}"
+        ).fetchone()
+    except duckdb.CatalogException as error:
+        raise MetricError("there are no metrics in this file yet. Run `tieout refresh`.") from error
     if row is None:
         names = con.execute("select metric_name from metrics.metric_catalog").fetchall()
         raise unknown("metric", name, (item for (item,) in names))
@@ -237,15 +241,6 @@ def _grain(grain: str | None, span: Period | None) -> str | None:
 
 def _unlike(metric: Catalogued) -> str:
     return "currencies" if metric.currency == "document" else "units"
-
-
-def _has_layer(con: duckdb.DuckDBPyConnection) -> None:
-    row = con.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'metrics' and table_name = 'metric_catalog'"
-        " and database_name = current_database()"
-    ).fetchone()
-    if not row or not row[0]:
-        raise MetricError("there are no metrics in this file yet. Run `tieout refresh`.")
 
 
 def _split(text: str) -> tuple[str, ...]:

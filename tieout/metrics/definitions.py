@@ -139,7 +139,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Metric:
-    """One definition. `raw` is dbt's own JSON, for the content hash."""
+    """One definition. `raw` is dbt's own JSON, which decides what the compiler writes."""
 
     name: str
     kind: str  # simple | cumulative | ratio | derived | conversion
@@ -269,8 +269,10 @@ class Definitions:
         metric = self.metric(name)
         meta = metric.meta
         content = {
-            "metric": {key: metric.raw.get(key) for key in ("name", "type", "type_params", "filter")},
-            "inputs": [self.version(item.metric) for item in metric.inputs],
+            "metric": [
+                metric.name, metric.kind, str(metric.expr), metric.period_agg, metric.window, metric.grain_to_date,
+            ],
+            "inputs": [(item.alias, self.version(item.metric)) for item in metric.inputs],
             "measures": [self._measured(self.measures[item]) for item in metric.measures],
             "typed": [
                 meta.unit, meta.currency, meta.tax, meta.time_role, meta.additivity, meta.requires_by
@@ -284,8 +286,10 @@ class Definitions:
 
     def compile_version(self, name: str) -> str:
         """Content hash of what the compiled SQL depends on: the definition and every model it could join."""
-        bases = [base.raw for base in self.base_metrics(name)]
-        return _hash([self.metric(name).raw, bases, repr(sorted(self.models.items())), self.spines])
+        keys = ("name", "type", "type_params", "filter", "time_granularity")
+        found = [self.metric(name), *self.base_metrics(name)]
+        formulas = [{key: metric.raw.get(key) for key in keys} for metric in found]
+        return _hash([formulas, repr(sorted(self.models.items())), self.spines])
 
 
 def read(semantic_manifest: Path) -> Definitions:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -77,7 +77,11 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Trace:
-    """One cell and what makes it: `total` is the sum (or formula) of the contributions and equals `cell`."""
+    """One cell and what makes it; `total` equals `cell`.
+
+    A metric with a measure has `rows`, whose contributions add up to `total`. A formula has `inputs`, one
+    trace each, and no rows of its own.
+    """
 
     metric: str
     grain: str | None
@@ -91,9 +95,14 @@ class Trace:
     inputs: tuple[Trace, ...] = ()
 
     @property
+    def contributions(self) -> list[Contribution]:
+        """The rows of this cell, or of all its inputs."""
+        return [*self.rows, *(row for item in self.inputs for row in item.contributions)]
+
+    @property
     def unresolved(self) -> int:
         """Contributions whose raw row could not be found; 0 in a complete warehouse."""
-        return sum(row.origin is None for row in self.rows)
+        return sum(row.origin is None for row in self.contributions)
 
 
 def trace(
@@ -124,10 +133,11 @@ def trace(
         )
     fixed = {resolve(metric, key): value for key, value in (filters or {}).items()}
     found = _trace(con, metric, span, period, fixed)
-    if found.rows:
-        resolved = _resolved(con, found.rows, keys if keys is not None else _contract_keys())
-        found = _with_rows(found, resolved)
-    return found
+    rows = found.contributions
+    if not rows:
+        return found
+    located = _resolved(con, rows, keys if keys is not None else _contract_keys())
+    return _with_rows(found, iter(located))
 
 
 def plan_of(definitions: Definitions, name: str) -> Plan:
@@ -190,7 +200,7 @@ def _trace(
             _trace(con, catalogued(con, item.metric), span, period, fixed, operand=True)
             for item in plan.inputs
         )
-        rows = [row for item in inputs for row in item.rows]
+        rows = []
         total = _formula(con, plan, [item.total for item in inputs])
     else:
         inputs = ()
@@ -201,8 +211,8 @@ def _trace(
         cell = total
     if not _equal(cell, total):
         raise TraceMismatch(
-            f"{metric.name} {period or 'over all time'} {fixed or ''}: the cell is {cell}, its {len(rows)} rows "
-            f"add up to {total}. Do not use this number; the marts and the metric disagree."
+            f"{metric.name} {period or 'over all time'} {fixed or ''}: the cell is {cell}, its rows "
+            f"make {total}. Do not use this number; the marts and the metric disagree."
         )
     return Trace(
         metric.name, grain, period, fixed, cell, total, rows, metric.unit, metric.definition_version, inputs
@@ -357,10 +367,7 @@ def _has_raw(con: duckdb.DuckDBPyConnection, system: str, stream: str) -> bool:
     return bool(row and row[0])
 
 
-def _with_rows(found: Trace, rows: list[Contribution]) -> Trace:
-    """The trace with resolved rows, its inputs' rows cut out of the same list."""
-    inputs, start = [], 0
-    for item in found.inputs:
-        inputs.append(_with_rows(item, rows[start : start + len(item.rows)]))
-        start += len(item.rows)
-    return replace(found, rows=rows, inputs=tuple(inputs))
+def _with_rows(found: Trace, located: Iterator[Contribution]) -> Trace:
+    """The trace with its rows exchanged, in the order of `contributions`."""
+    rows = [next(located) for _ in found.rows]
+    return replace(found, rows=rows, inputs=tuple(_with_rows(item, located) for item in found.inputs))

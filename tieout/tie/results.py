@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tieout.engine import quoted
 from tieout.tie.claims import Claim, Severity, Status
@@ -140,9 +140,7 @@ def breaks(
         "tie.identity_break",
         {"identity": identity, "group_key": group_key},
     )
-    return [
-        Break(*row[:12], tuple(json.loads(row[12])), tuple(json.loads(row[13])), *row[14:]) for row in rows
-    ]
+    return [_break(row) for row in rows]
 
 
 def bridge(con: duckdb.DuckDBPyConnection, identity: str, group_key: str | None = None) -> list[BridgeStep]:
@@ -259,6 +257,14 @@ def _known(con: duckdb.DuckDBPyConnection, identity: str) -> IdentityResult:
     raise TieError(
         f"There is no identity {identity!r}. Known: {', '.join(sorted(r.identity for r in results))}."
     )
+
+
+def _break(row: tuple[Any, ...]) -> Break:
+    """A row of `tie.identity_break`, its two JSON lists as tuples."""
+    values: dict[str, Any] = dict(zip(Break.__dataclass_fields__, row, strict=True))
+    for name in ("evidence", "documents"):
+        values[name] = tuple(json.loads(values[name]))
+    return Break(**values)
 
 
 def _rows(

@@ -61,7 +61,9 @@ def verdict(con: duckdb.DuckDBPyConnection, run_id: str) -> Verdict:
     identities = con.execute(
         """
         select 'identity', identity, title, severity = 'critical', status,
-            left_total || ' against ' || right_total || ', ' || unexplained || ' unexplained', owner
+            -- groups in different units have no total
+            coalesce(left_total || ' against ' || right_total || ', ' || unexplained || ' unexplained',
+                groups_off || ' of ' || groups || ' groups differ'), owner
         from ops.identity_result where run_id = ? order by identity
         """,
         [run_id],

@@ -1,0 +1,161 @@
+"""The doors of one installation: PostgreSQL for BI tools, a snapshot file for analysts; opened and published to."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from tieout.settings import Settings
+
+if TYPE_CHECKING:
+    from tieout.doors.access import Access
+    from tieout.doors.server import PostgresServer
+    from tieout.progress import Progress
+    from tieout.tie.certificate import Certificate
+
+DATABASE = "tieout"
+
+
+@dataclass(frozen=True)
+class Done:
+    """One publish through all doors; `copied` of the `tables` had changed."""
+
+    tables: int
+    copied: int
+    rows: int
+    snapshot: Path
+    door: str
+
+
+@dataclass(frozen=True)
+class Login:
+    """How one login connects. `password_file` holds the passwords, this object none."""
+
+    name: str
+    role: str
+    title: str
+
+
+class Door(Protocol):
+    """A PostgreSQL to publish to: `opened` yields the owner's connection string."""
+
+    name: str
+
+    def opened(self) -> contextlib.AbstractContextManager[str]: ...
+
+
+class Embedded:
+    """The PostgreSQL of the wheel, run by us, behind our TLS front."""
+
+    name = "embedded PostgreSQL"
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @property
+    def server(self) -> PostgresServer:
+        from tieout.doors.server import PostgresServer
+
+        return PostgresServer(self.settings.postgres)
+
+    @contextlib.contextmanager
+    def opened(self) -> Generator[str]:
+        with self.server.running() as server:
+            yield server.create_database(DATABASE)
+
+
+class External:
+    """A PostgreSQL run by somebody else (TIEOUT_POSTGRES_DSN); its own TLS, its own backups."""
+
+    name = "external PostgreSQL"
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    @contextlib.contextmanager
+    def opened(self) -> Generator[str]:
+        yield self._dsn
+
+
+def door_of(settings: Settings) -> Door:
+    """The PostgreSQL of this installation."""
+    return External(settings.postgres_dsn) if settings.postgres_dsn else Embedded(settings)
+
+
+def access_of(settings: Settings) -> Access:
+    """Roles and logins.
+
+    Raises: AccessError naming the line of roles.yaml to change.
+    """
+    from tieout.doors.access import load_access
+
+    return load_access(settings.dbt_project / "access" / "roles.yaml")
+
+
+def publish(settings: Settings, certificate: Certificate, hashes: dict[str, str], progress: Progress) -> Done:
+    """Switch both doors to the warehouse's marts and metrics, each atomically: PostgreSQL, then the snapshot.
+
+    Args:
+        hashes: Content hash by `schema.table`; what did not change is not copied again.
+
+    Raises: PublishError and its kinds; readers keep what they had.
+    """
+    from tieout.doors.logins import ensure_passwords, passwords_file
+    from tieout.doors.publish import PublishMeta, publish_postgres
+    from tieout.doors.snapshot import write_snapshot
+    from tieout.transform.catalogue import catalogue
+    from tieout.transform.dbt import target
+
+    access = access_of(settings)
+    tables = catalogue(target(settings) / "manifest.json")
+    comments = {
+        key: text
+        for name, table in tables.items()
+        for key, text in ((name, table.description), *((f"{name}.{c}", d) for c, d in table.columns.items()))
+        if text
+    }
+    keys = {name: table.key for name, table in tables.items() if table.key}
+    classes = {name: table.classes for name, table in tables.items()}
+    meta = PublishMeta(certificate.issued_at, certificate.business_cut_off, certificate.certified)
+    door = door_of(settings)
+    with door.opened() as dsn:
+        done = publish_postgres(
+            settings.warehouse,
+            dsn,
+            certificate.publish_id,
+            access=access,
+            meta=meta,
+            comments=comments,
+            keys=keys,
+            classes=classes,
+            hashes=hashes,
+            passwords=ensure_passwords(passwords_file(settings.home), access.logins),
+            on_progress=lambda number, total, name: progress.advance(name),
+        )
+    snapshot = write_snapshot(
+        settings.warehouse,
+        settings.snapshots,
+        certificate.publish_id,
+        meta=meta,
+        clearance=access.roles["analyst"].clearance,
+        classes=classes,
+        unclassified=access.unclassified,
+        comments=comments,
+        hashes=hashes,
+    )
+    return Done(done.tables, done.loaded, done.rows, snapshot, door.name)
+
+
+def holds(settings: Settings, publish_id: str, snapshot: str) -> bool:
+    """Whether both doors still hold that publish: somebody may have deleted a file or a database."""
+    from tieout.doors.publish import current_publish
+
+    if not (settings.snapshots / snapshot).is_file():
+        return False
+    if settings.postgres_dsn is None and not (settings.postgres / "lock").exists():
+        return False
+    with door_of(settings).opened() as dsn:
+        return current_publish(dsn) == publish_id

@@ -1,0 +1,675 @@
+"""Everything the board says, read from the warehouse into plain values; how it looks is decided elsewhere.
+
+A part that was not built yet is empty, never an error: the page then says what to run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+from sources.contract import Source
+from tieout.engine import quoted
+from tieout.ingest.status import Quarantined, open_quarantine
+from tieout.metrics.answer import answer
+from tieout.metrics.errors import MetricError
+from tieout.pages.personal import WITHHELD, Personal, key_is_shown, personal, reason_shown
+from tieout.pages.words import Both, said
+from tieout.tie.results import (
+    Break,
+    BridgeStep,
+    IdentityResult,
+    breaks,
+    bridge,
+    identity_results,
+    open_breaks,
+)
+from tieout.tie.verdict import Rule, Verdict, last_verified_run, verdict
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Groups listed under one identity; `tieout tie <identity>` lists all.
+BREAKS_SHOWN = 40
+QUARANTINE_SHOWN = 100
+SAMPLES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Publish:
+    """The newest line of `ops.publish` with its certificate."""
+
+    publish_id: str
+    run_id: str
+    tables: int
+    rows: int
+    snapshot: str
+    published_at: datetime
+    certified: bool
+    business_cut_off: date | None
+    loaded_to: datetime | None
+    strong_checks: int
+    strong_failed: int
+    rows_quarantined: int
+    definition_version: str
+    reasons: tuple[str, ...]  # what speaks against it; empty if certified
+
+
+@dataclass(frozen=True)
+class Run:
+    """The newest run; `message` is its first line, where that is a sentence of ours."""
+
+    run_id: str
+    state: str
+    started_at: datetime
+    message: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """One department's figure by month."""
+
+    name: str
+    label: str
+    definition: Both
+    owner: str
+    unit: str
+    time_role: str
+    tax: str
+    replaces: str
+    by_month: Mapping[date | None, Decimal]
+    total: Decimal  # the metric's own value over all time
+
+
+@dataclass(frozen=True)
+class Passage:
+    """The way from one series to the next: the identity between them, if there is one."""
+
+    start: Series
+    end: Series
+    identity: str
+    steps: tuple[BridgeStep, ...]  # without left and right; largest first
+    same_totals: bool  # the bridge starts and ends at exactly these totals
+
+    @property
+    def difference(self) -> Decimal:
+        return self.end.total - self.start.total
+
+
+@dataclass(frozen=True)
+class Sales:
+    """The figures that go by one name."""
+
+    series: tuple[Series, ...]
+    months: tuple[date | None, ...]
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True)
+class BreakLine:
+    """One amount of one group, fit to be shown to anybody who may see L2."""
+
+    group: str
+    item: Break
+    documents: tuple[str, ...]
+    evidence: tuple[str, ...]  # source/stream/record, record, ...: one text a stream
+    since: datetime | None  # first of the unbroken row of runs that saw it
+    runs: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One identity with its bridge and the largest of its amounts."""
+
+    result: IdentityResult
+    steps: tuple[BridgeStep, ...]  # empty if nothing stands between the two sides, or units are unlike
+    lines: tuple[BreakLine, ...]
+    line_count: int
+
+    @property
+    def is_mixed(self) -> bool:
+        """Its groups count in different units; no sum over them means anything."""
+        return self.result.left_total is None
+
+
+@dataclass(frozen=True)
+class Stream:
+    name: str
+    title: Both
+    rows: int | None  # None: never loaded
+    complete_to: datetime | None
+    totals: int
+    totals_agreeing: int
+    quarantined: int
+
+
+@dataclass(frozen=True)
+class Module:
+    """What one system holds for one module."""
+
+    module: str
+    source: str
+    title: Both
+    connector: str
+    owner: str
+    streams: tuple[Stream, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(stream.rows or 0 for stream in self.streams)
+
+    @property
+    def complete_to(self) -> datetime | None:
+        """Every stream is complete up to here; None if one was never loaded."""
+        moments = [stream.complete_to for stream in self.streams]
+        return min((m for m in moments if m is not None), default=None) if None not in moments else None
+
+    @property
+    def totals(self) -> int:
+        return sum(stream.totals for stream in self.streams)
+
+    @property
+    def totals_agreeing(self) -> int:
+        return sum(stream.totals_agreeing for stream in self.streams)
+
+    @property
+    def quarantined(self) -> int:
+        return sum(stream.quarantined for stream in self.streams)
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A control total that does not agree."""
+
+    source: str
+    stream: str
+    origin: str
+    measure: str
+    source_says: str
+    landed: str | None
+
+
+@dataclass(frozen=True)
+class Aside:
+    """One row in quarantine; key and reason without personal values."""
+
+    source: str
+    stream: str
+    origin: str
+    row_number: int | None
+    key: str
+    rule: str
+    reason: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class Check:
+    table: str
+    check_id: str
+    strong: bool
+    state: str
+    unexpected: int | None
+    owner: str
+    title: Both
+    observed: str | None  # only if it is a number or a date; a text may quote somebody
+
+    @property
+    def holds(self) -> bool:
+        return self.state == "passed"
+
+
+@dataclass(frozen=True)
+class Off:
+    """An identity or check that does not hold; `anchor` is its place on the page."""
+
+    title: Both
+    owner: str
+    anchor: str
+    stops: bool  # a strong rule, or one that could not be evaluated: nothing may be published
+
+
+@dataclass(frozen=True)
+class Metric:
+    name: str
+    label: str
+    owner: str
+    unit: str
+    tax: str
+    time_role: str
+    formula: str
+    replaces: str
+    definition: Both
+
+
+@dataclass(frozen=True)
+class Board:
+    """The whole page."""
+
+    company: str | None
+    publish: Publish | None
+    run: Run | None
+    verified_run: str | None
+    verdict: Verdict | None  # of the publish's run; of the last verified run if nothing was published
+    sales: Sales | None
+    identities: tuple[Identity, ...]
+    modules: tuple[Module, ...]
+    disagreements: tuple[Disagreement, ...]
+    quarantined: int
+    quarantine: tuple[Aside, ...]  # the first of them
+    checks: tuple[Check, ...]
+    metrics: tuple[Metric, ...]
+
+    @property
+    def state(self) -> Literal["empty", "unpublished", "reserved", "certified"]:
+        if self.publish is not None:
+            return "certified" if self.publish.certified else "reserved"
+        return "unpublished" if any(module.rows for module in self.modules) else "empty"
+
+    @property
+    def later(self) -> Run | None:
+        """A run after the last publish that was not published: the page then shows more than is published."""
+        if self.publish is None or self.run is None or self.run.run_id == self.publish.run_id:
+            return None
+        return self.run if self.run.state not in {"unchanged", "published"} else None
+
+    @property
+    def failing(self) -> tuple[Check, ...]:
+        """Checks that do not hold, strong ones first."""
+        return tuple(sorted((c for c in self.checks if not c.holds), key=lambda c: not c.strong))
+
+    @property
+    def blocking(self) -> tuple[Off, ...]:
+        """What stops a publish of the state that is shown."""
+        return tuple(rule for rule in self._off if rule.stops)
+
+    @property
+    def weak(self) -> tuple[Off, ...]:
+        """What does not hold and stops nothing."""
+        return tuple(rule for rule in self._off if not rule.stops)
+
+    @property
+    def _off(self) -> list[Off]:
+        identities = [
+            Off(Both(r.title_zh, r.title_en), r.owner, f"identity-{r.identity}", r.blocks)
+            for r in (identity.result for identity in self.identities)
+            if r.status == "broken"
+        ]
+        checks = [
+            Off(c.title, c.owner, f"check-{c.table}-{c.check_id}", c.strong or c.state == "error")
+            for c in self.failing
+        ]
+        return identities + checks
+
+    def rules(self, kind: str) -> list[Rule]:
+        """Rules of the shown run, without the stand-ins of a run that proved nothing."""
+        return [rule for rule in self.verdict.of(kind) if rule.name != f"no {kind}"] if self.verdict else []
+
+
+def read_board(
+    con: duckdb.DuckDBPyConnection,
+    sources: Mapping[str, Source],
+    sales: Sequence[str],
+    bridges: Sequence[str],
+) -> Board:
+    """Read the board; parts that are missing from the warehouse stay empty.
+
+    Args:
+        con: The warehouse; read-only is enough.
+        sources: Contracts, for titles and for what may be shown.
+        sales: Metrics that are compared month by month; one of the file's own units.
+        bridges: Identities that lead from each of them to the next.
+    """
+    relations = _relations(con)
+    publish = _publish(con, relations)
+    verified = last_verified_run(con) if "ops.check_result" in relations else None
+    shown = publish.run_id if publish else verified
+    identities = _identities(con, sources, relations)
+    aside = open_quarantine(con) if {"ops.quarantine", "ops.batch"} <= relations else []
+    return Board(
+        company=_company(con, relations),
+        publish=publish,
+        run=_run(con, relations),
+        verified_run=verified,
+        verdict=verdict(con, shown) if shown and "ops.identity_result" in relations else None,
+        sales=_sales(con, sales, bridges, identities),
+        identities=identities,
+        modules=_modules(con, sources, relations, aside),
+        disagreements=_disagreements(con, relations),
+        quarantined=len(aside),
+        quarantine=_quarantine(con, sources, relations, aside[:QUARANTINE_SHOWN]),
+        checks=_checks(con, sources, relations, verified),
+        metrics=_metrics(con, relations),
+    )
+
+
+# --- what was published ---------------------------------------------------------------------------
+
+
+def _publish(con: duckdb.DuckDBPyConnection, relations: set[str]) -> Publish | None:
+    if not {"ops.publish", "ops.certificate"} <= relations:
+        return None
+    row = con.execute(
+        """
+        select p.publish_id, p.run_id, p.tables, p.rows, p.snapshot, p.published_at, coalesce(c.certified, false),
+            c.business_cut_off, c.loaded_to, coalesce(c.strong_checks, 0), coalesce(c.strong_failed, 0),
+            coalesce(c.rows_quarantined, 0), coalesce(c.definition_version, ''), c.reasons
+        from ops.publish as p left join ops.certificate as c using (publish_id)
+        order by p.published_at desc limit 1
+        """
+    ).fetchone()
+    if row is None:
+        return None
+    # A publish whose certificate is gone states nothing; it is not certified.
+    *facts, reasons = row
+    said_against = json.loads(reasons) if reasons is not None else ["the publish has no certificate"]
+    return Publish(*facts, reasons=tuple(said_against))
+
+
+def _run(con: duckdb.DuckDBPyConnection, relations: set[str]) -> Run | None:
+    if "ops.run" not in relations:
+        return None
+    row = con.execute(
+        "select run_id, state, started_at, split_part(coalesce(message, ''), chr(10), 1)"
+        " from ops.run order by started_at desc limit 1"
+    ).fetchone()
+    if row is None:
+        return None
+    # What failed models and suites say comes from other programs and may quote a value.
+    return Run(row[0], row[1], row[2], row[3] if row[1] in {"blocked", "refused"} else "")
+
+
+def _company(con: duckdb.DuckDBPyConnection, relations: set[str]) -> str | None:
+    if "marts.dim_organisation" not in relations:
+        return None
+    row = con.execute(
+        "select organisation_name from marts.dim_organisation where organisation_kind = 'company' order by all"
+    ).fetchone()
+    return row[0] if row else None
+
+
+# --- what departments count -----------------------------------------------------------------------
+
+
+def _sales(
+    con: duckdb.DuckDBPyConnection,
+    names: Sequence[str],
+    bridges: Sequence[str],
+    identities: Sequence[Identity],
+) -> Sales | None:
+    try:
+        answers = [answer(con, name, grain="month") for name in names]
+    except MetricError:
+        return None
+    described = {metric.name: metric for metric in _metrics(con, {"metrics.metric_catalog"})}
+    series = tuple(
+        Series(
+            one.metric.name,
+            one.metric.label,
+            described[one.metric.name].definition,
+            one.metric.owner,
+            one.metric.unit,
+            one.metric.time_role,
+            one.metric.tax,
+            described[one.metric.name].replaces,
+            {month: value for month, value in one.rows if value is not None},
+            _total(con, one.metric.name),
+        )
+        for one in answers
+    )
+    months = sorted({month for one in series for month in one.by_month}, key=lambda m: m or date.max)
+    known = {identity.result.identity: identity for identity in identities}
+    passages = [
+        _passage(start, end, known.get(name))
+        for start, end, name in zip(series, series[1:], bridges, strict=False)
+    ]
+    return Sales(series, tuple(months), tuple(passages))
+
+
+def _total(con: duckdb.DuckDBPyConnection, name: str) -> Decimal:
+    rows = answer(con, name).rows
+    return rows[0][0] if rows and rows[0][0] is not None else Decimal(0)
+
+
+def _passage(start: Series, end: Series, identity: Identity | None) -> Passage:
+    if identity is None:
+        return Passage(start, end, "", (), False)
+    result = identity.result
+    return Passage(
+        start,
+        end,
+        result.identity,
+        identity.steps[1:-1],
+        (result.left_total, result.right_total) == (start.total, end.total),
+    )
+
+
+# --- identities -----------------------------------------------------------------------------------
+
+
+def _identities(
+    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], relations: set[str]
+) -> tuple[Identity, ...]:
+    if not {"tie.identity_result", "tie.identity_break"} <= relations:
+        return ()
+    by_identity: dict[str, list[Break]] = {}
+    for item in breaks(con):
+        by_identity.setdefault(item.identity, []).append(item)
+    shown = [item for items in by_identity.values() for item in items[:BREAKS_SHOWN]]
+    veil = personal(con, sources, relations, _texts(shown))
+    ages = (
+        {(age.identity, age.group_key, age.cause): (age.first_seen, age.runs) for age in open_breaks(con)}
+        if {"ops.break", "ops.identity_result"} <= relations
+        else {}
+    )
+    found = []
+    for result in identity_results(con):
+        items = by_identity.get(result.identity, [])
+        has_bridge = result.left_total is not None and (items or result.difference)
+        found.append(
+            Identity(
+                result,
+                tuple(bridge(con, result.identity)) if has_bridge else (),
+                tuple(_line(item, veil, ages) for item in items[:BREAKS_SHOWN]),
+                len(items),
+            )
+        )
+    return tuple(found)
+
+
+def _texts(items: Sequence[Break]) -> set[str]:
+    """Every text of these breaks that came out of a row."""
+    texts = {text for item in items for text in (item.group_key, item.group_name)}
+    texts |= {document for item in items for document in item.documents[:SAMPLES_SHOWN]}
+    return texts | {row.split("/", 2)[-1] for item in items for row in item.evidence[:SAMPLES_SHOWN]}
+
+
+def _line(
+    item: Break, veil: Personal, ages: Mapping[tuple[str, str, str], tuple[datetime, int]]
+) -> BreakLine:
+    # The ledger joins kind and name of a cause: see tieout.tie.results.record.
+    cause = item.cause if item.cause == item.cause_name else f"{item.cause}.{item.cause_name}"
+    since, runs = ages.get((item.identity, item.group_key, cause), (None, 0))
+    return BreakLine(
+        veil.group(item.group_key, item.group_name or item.group_key),
+        item,
+        tuple(veil.hide(document) for document in item.documents[:SAMPLES_SHOWN]),
+        _by_stream([veil.evidence(row) for row in item.evidence[:SAMPLES_SHOWN]]),
+        since,
+        runs,
+    )
+
+
+def _by_stream(rows: Sequence[str]) -> tuple[str, ...]:
+    """Source rows with their system and table said once."""
+    records: dict[str, list[str]] = {}
+    for row in rows:
+        *place, record = row.split("/", 2)
+        records.setdefault("/".join(place), []).append(record)
+    return tuple(f"{place}/{', '.join(found)}" for place, found in records.items())
+
+
+# --- what came in ---------------------------------------------------------------------------------
+
+# A file or table that was sent again replaces what was said about it before.
+_NEWEST = "(select source, stream, scope, max(batch_id) as batch_id from ops.batch group by all)"
+
+
+def _modules(
+    con: duckdb.DuckDBPyConnection,
+    sources: Mapping[str, Source],
+    relations: set[str],
+    aside: Sequence[Quarantined],
+) -> tuple[Module, ...]:
+    rows = _row_counts(con, sources, relations)
+    loaded: dict[tuple[str, str], datetime] = {}
+    totals: dict[tuple[str, str], tuple[int, int]] = {}
+    if "ops.watermark" in relations:
+        found = con.execute("select source, stream, complete_to from ops.watermark").fetchall()
+        loaded = {(source, stream): moment for source, stream, moment in found}
+    if {"ops.control_total", "ops.batch"} <= relations:
+        found = con.execute(
+            "select source, stream, count(*), count(*) filter (where agrees)"
+            f" from ops.control_total join {_NEWEST} using (source, stream, batch_id) group by all"
+        ).fetchall()
+        totals = {(source, stream): (count, agreeing) for source, stream, count, agreeing in found}
+    set_aside: dict[tuple[str, str], int] = {}
+    for row in aside:
+        set_aside[row.source, row.stream] = set_aside.get((row.source, row.stream), 0) + 1
+    modules: dict[tuple[str, str], list[Stream]] = {}
+    for source in sources.values():
+        for name, stream in source.streams.items():
+            where = (source.name, name)
+            modules.setdefault((stream.module or source.module, source.name), []).append(
+                Stream(
+                    name,
+                    Both(stream.title.zh, stream.title.en),
+                    rows.get(where),
+                    loaded.get(where),
+                    *totals.get(where, (0, 0)),
+                    set_aside.get(where, 0),
+                )
+            )
+    return tuple(
+        Module(
+            module,
+            name,
+            Both(sources[name].title.zh, sources[name].title.en),
+            sources[name].connector,
+            sources[name].owner,
+            tuple(streams),
+        )
+        for (module, name), streams in modules.items()
+    )
+
+
+def _row_counts(
+    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], relations: set[str]
+) -> dict[tuple[str, str], int]:
+    """Live rows of every loaded stream, in one query: sixty small ones take ten times as long."""
+    there = [
+        (source.name, name, f"{quoted(source.raw_schema)}.{quoted(name)}")
+        for source in sources.values()
+        for name in source.streams
+        if f"{source.raw_schema}.{name}" in relations
+    ]
+    if not there:
+        return {}
+    counts = con.execute(
+        " union all ".join(
+            f"select {place} as place, count(*) from {table} where not _is_deleted"
+            for place, (_, _, table) in enumerate(there)
+        )
+    ).fetchall()
+    return {there[place][:2]: count for place, count in counts}
+
+
+def _disagreements(con: duckdb.DuckDBPyConnection, relations: set[str]) -> tuple[Disagreement, ...]:
+    if not {"ops.control_total", "ops.batch"} <= relations:
+        return ()
+    rows = con.execute(
+        "select source, stream, origin, measure, source_says, landed"
+        f" from ops.control_total join {_NEWEST} using (source, stream, batch_id) where not agrees order by all"
+    ).fetchall()
+    return tuple(Disagreement(*row) for row in rows)
+
+
+def _quarantine(
+    con: duckdb.DuckDBPyConnection,
+    sources: Mapping[str, Source],
+    relations: set[str],
+    rows: Sequence[Quarantined],
+) -> tuple[Aside, ...]:
+    texts = {text for row in rows for text in (row.origin, row.record_key or "", row.reason)}
+    veil = personal(con, sources, relations, texts)
+    return tuple(_aside(row, sources, veil) for row in rows)
+
+
+def _aside(row: Quarantined, sources: Mapping[str, Source], veil: Personal) -> Aside:
+    key = (row.record_key or "") if key_is_shown(sources, row.source, row.stream) else WITHHELD
+    reason = reason_shown(sources, row.source, row.stream, row.rule, row.reason)
+    return Aside(
+        row.source,
+        row.stream,
+        veil.hide(row.origin),
+        row.row_number,
+        veil.hide(key),
+        row.rule,
+        veil.hide(reason),
+        row.owner,
+    )
+
+
+# --- checks and metrics ---------------------------------------------------------------------------
+
+
+def _checks(
+    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], relations: set[str], run_id: str | None
+) -> tuple[Check, ...]:
+    if run_id is None:
+        return ()
+    rows = con.execute(
+        """
+        select coalesce(suite, table_name, ''), check_id, coalesce(severity = 'critical', true), status,
+            unexpected_count, owner, title,
+            case when regexp_full_match(observed, '[-+0-9.,:eE% ]+') then observed end
+        from ops.check_result where run_id = ? order by suite, table_name, check_id
+        """,
+        [run_id],
+    ).fetchall()
+    # A telephone number is a number too.
+    veil = personal(con, sources, relations, {observed for *_, observed in rows if observed})
+    return tuple(
+        Check(*facts, title=said(title), observed=veil.hide(observed) if observed else None)
+        for *facts, title, observed in rows
+    )
+
+
+def _metrics(con: duckdb.DuckDBPyConnection, relations: set[str]) -> tuple[Metric, ...]:
+    if "metrics.metric_catalog" not in relations:
+        return ()
+    rows = con.execute(
+        """
+        select metric_name, label, owner, unit, tax, time_role, coalesce(formula, ''), coalesce(replaces, ''),
+            coalesce(description_zh, ''), coalesce(description_en, '')
+        from metrics.metric_catalog order by owner, metric_name
+        """
+    ).fetchall()
+    return tuple(Metric(*facts, definition=Both(zh, en)) for *facts, zh, en in rows)
+
+
+def _relations(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """Names of all tables and views of this file, as `schema.name`."""
+    rows = con.execute(
+        """
+        select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()
+        union all
+        select schema_name || '.' || view_name from duckdb_views()
+        where database_name = current_database() and not internal
+        """
+    ).fetchall()
+    return {name for (name,) in rows}

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -79,6 +79,8 @@ def refresh(
             _close_run(settings, run_id, "failed", f"{type(error).__name__}: {error}")
             raise
         _close_run(settings, run_id, outcome.state, outcome.message)
+        if outcome.state in ("refused", "blocked", "failed"):
+            page(settings, progress, now)
         return outcome
 
 
@@ -280,7 +282,6 @@ def publish(
     """Certify, then switch PostgreSQL and the snapshot file to the new state, each atomically."""
     from tieout.doors import door
     from tieout.fingerprint import schema_hashes
-    from tieout.pages.board import write_board
     from tieout.tie.certificate import issue
 
     publish_id = f"P{now:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
@@ -306,15 +307,23 @@ def publish(
                 now,
             ],
         )
-        try:
-            write_board(con, settings.pages, read_sources(settings.sources), now)
-        except Exception as error:  # the numbers are published; a page that fails must not say otherwise
-            progress.warn(f"the page was not written: {type(error).__name__}: {error}")
+    page(settings, progress, now)
     progress.end(
         f"{done.rows:,} rows in {done.tables} tables, {done.copied} of them new, "
         f"to {done.door} and {done.snapshot.name}"
     )
     return certificate
+
+
+def page(settings: Settings, progress: Progress, now: datetime) -> None:
+    """Write the page people look at: the last publish, and whether a later run was stopped."""
+    from tieout.pages.board import write_board
+
+    try:
+        with connect(settings.warehouse) as con:
+            write_board(con, settings.pages, read_sources(settings.sources), now)
+    except Exception as error:  # the numbers stand as they are; a page that fails must not say otherwise
+        progress.warn(f"the page was not written: {type(error).__name__}: {error}")
 
 
 # --- what a result depends on, and what is published ----------------------------------------------
@@ -359,7 +368,7 @@ def _quarantined(settings: Settings) -> int:
 
 
 @contextmanager
-def only_one(settings: Settings) -> Iterator[None]:
+def only_one(settings: Settings) -> Generator[None]:
     """Hold the installation's refresh lock; the kernel frees it if this process is killed.
 
     Raises: Busy if another refresh holds it.
@@ -381,7 +390,7 @@ def only_one(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable() -> Generator[None]:
     """Let SIGTERM end a run like Ctrl-C does: transactions are rolled back, servers stopped."""
     import threading
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def doors(settings: Settings) -> Path:
 
 
 @contextmanager
-def company(settings: Settings, *, build: bool = False) -> Iterator[bool]:
+def company(settings: Settings, *, build: bool = False) -> Generator[bool]:
     """Run the sample company's systems for the length of a block, if it was set up here.
 
     Its addresses go into this process's environment, where the contracts look for them; variables that

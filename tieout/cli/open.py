@@ -46,7 +46,7 @@ def published(settings: Settings) -> duckdb.DuckDBPyConnection:
         raise CommandError(
             "nothing was published yet. Run `tieout demo` (sample company) or `tieout refresh` first."
         )
-    config = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         **OFFLINE,
         "enable_external_access": "false",
         "allow_community_extensions": "false",

@@ -194,8 +194,7 @@ def publish_postgres(
         _swap(admin, switch, access)
         step("swap")
 
-        _drop_schemas(owner)
-        left = _drop_tables(owner, keep={plan.physical for plan in planned})
+        left = _clear(owner, keep={plan.physical for plan in planned})
         step("clear")
     for role, table, reason in decided.denied:
         log.info("role %s does not see %s: it %s", role, table, reason)
@@ -301,8 +300,9 @@ def _without_password(dsn: str) -> Generator[None]:
         password = str(conninfo_to_dict(dsn).get("password") or "")
         text = str(error).replace(password, "***") if password else str(error)
         # `from None`: the original would print the password in the traceback.
+        who = "PostgreSQL" if isinstance(error, psycopg.Error) else "DuckDB"
         raise PublishError(
-            f"Nothing was published; readers keep what they had. PostgreSQL: {text.strip()}"
+            f"Nothing was published; readers keep what they had. {who} said: {text.strip()}"
         ) from None
 
 
@@ -576,6 +576,8 @@ def _wait_for_readers(admin: psycopg.Connection, patience: float, then: str) -> 
 
 def _swap(admin: psycopg.Connection, switch: psycopg.Connection, access: Access) -> None:
     """The switch, in the transaction that holds the publish lock."""
+    import psycopg
+
     groups = [
         name
         for (name,) in admin.execute(
@@ -590,10 +592,28 @@ def _swap(admin: psycopg.Connection, switch: psycopg.Connection, access: Access)
     ]
     for statement in rules.swap_ddl(present, groups, access.roles, f"{time.time_ns():x}"):
         switch.execute(statement.encode())
-    switch.commit()
+    try:
+        switch.commit()
+    except psycopg.OperationalError:
+        raise PublishError(
+            "The connection was lost while PostgreSQL switched: readers have the old publish or the new one whole, "
+            f"`select * from {SCHEMAS[0]}.{rules.PUBLISH}` says which. Publish again; that is harmless."
+        ) from None
 
 
 # -- clearing ---------------------------------------------------------------------------------------
+
+
+def _clear(owner: psycopg.Connection, keep: set[str]) -> list[str]:
+    """Drop what readers were led away from. The switch has happened: nothing here can undo it or fail it."""
+    import psycopg
+
+    try:
+        _drop_schemas(owner)
+        return _drop_tables(owner, keep)
+    except psycopg.Error as error:
+        log.warning("published, but old tables could not be dropped; the next publish tries again: %s", error)
+        return []
 
 
 def _drop_schemas(owner: psycopg.Connection) -> None:

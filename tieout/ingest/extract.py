@@ -23,7 +23,7 @@ from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest, batch_id
 from tieout.ingest.promises import check_columns, check_control, check_not_empty, check_types, has_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     import duckdb
 
@@ -100,7 +100,7 @@ def _extract_database(source: Source, landing: Landing, now: datetime, done: Rep
 
 
 @contextmanager
-def _attached(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
+def _attached(source: Source) -> Generator[duckdb.DuckDBPyConnection]:
     """A DuckDB session with the source attached as `src`, inside one read-only snapshot."""
     import duckdb
 

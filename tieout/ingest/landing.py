@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -73,7 +73,7 @@ class Landing:
         return max(now, datetime.fromisoformat(batches[-1].extracted_at) + timedelta(microseconds=1))
 
     @contextmanager
-    def draft(self, source: str, stream: str) -> Iterator[Path]:
+    def draft(self, source: str, stream: str) -> Generator[Path]:
         """A private folder to write a batch into; whatever is not committed disappears."""
         parent = self.root / source / stream
         parent.mkdir(parents=True, exist_ok=True)

@@ -106,7 +106,7 @@ def _bars(sales: Sales) -> Bars:
     groups = [
         Group(month(period), tuple(one.by_month.get(period) for one in sales.series)) for period in drawn
     ]
-    return grouped_bars(groups, [one.label for one in sales.series], sales.series[0].unit)
+    return grouped_bars(groups, [one.metric.label for one in sales.series], sales.series[0].metric.unit)
 
 
 def _fall(identity: Identity) -> Waterfall:

@@ -28,7 +28,7 @@ from tieout.tie.results import (
     identity_results,
     open_breaks,
 )
-from tieout.tie.verdict import Rule, Verdict, last_verified_run, verdict
+from tieout.tie.verdict import Rule, last_verified_run, verdict
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,9 +52,6 @@ class Publish:
     certified: bool
     business_cut_off: date | None
     loaded_to: datetime | None
-    strong_checks: int
-    strong_failed: int
-    rows_quarantined: int
     definition_version: str
     reasons: tuple[str, ...]  # what speaks against it; empty if certified
 
@@ -70,17 +67,23 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Metric:
+    name: str
+    label: str
+    owner: str
+    unit: str
+    tax: str
+    time_role: str
+    formula: str
+    replaces: str
+    definition: Both
+
+
+@dataclass(frozen=True)
 class Series:
     """One department's figure by month."""
 
-    name: str
-    label: str
-    definition: Both
-    owner: str
-    unit: str
-    time_role: str
-    tax: str
-    replaces: str
+    metric: Metric
     by_month: Mapping[date | None, Decimal]
     total: Decimal  # the metric's own value over all time
 
@@ -155,7 +158,6 @@ class Module:
     source: str
     title: Both
     connector: str
-    owner: str
     streams: tuple[Stream, ...]
 
     @property
@@ -209,7 +211,8 @@ class Aside:
 
 @dataclass(frozen=True)
 class Check:
-    table: str
+    name: str  # as the verdict has it: table.check_id
+    suite: str
     check_id: str
     strong: bool
     state: str
@@ -230,20 +233,7 @@ class Off:
     title: Both
     owner: str
     anchor: str
-    stops: bool  # a strong rule, or one that could not be evaluated: nothing may be published
-
-
-@dataclass(frozen=True)
-class Metric:
-    name: str
-    label: str
-    owner: str
-    unit: str
-    tax: str
-    time_role: str
-    formula: str
-    replaces: str
-    definition: Both
+    blocks: bool
 
 
 @dataclass(frozen=True)
@@ -254,7 +244,7 @@ class Board:
     publish: Publish | None
     run: Run | None
     verified_run: str | None
-    verdict: Verdict | None  # of the publish's run; of the last verified run if nothing was published
+    off: tuple[Off, ...]  # rules of that run that do not hold
     sales: Sales | None
     identities: tuple[Identity, ...]
     modules: tuple[Module, ...]
@@ -285,29 +275,12 @@ class Board:
     @property
     def blocking(self) -> tuple[Off, ...]:
         """What stops a publish of the state that is shown."""
-        return tuple(rule for rule in self._off if rule.stops)
+        return tuple(rule for rule in self.off if rule.blocks)
 
     @property
     def weak(self) -> tuple[Off, ...]:
         """What does not hold and stops nothing."""
-        return tuple(rule for rule in self._off if not rule.stops)
-
-    @property
-    def _off(self) -> list[Off]:
-        identities = [
-            Off(Both(r.title_zh, r.title_en), r.owner, f"identity-{r.identity}", r.blocks)
-            for r in (identity.result for identity in self.identities)
-            if r.status == "broken"
-        ]
-        checks = [
-            Off(c.title, c.owner, f"check-{c.table}-{c.check_id}", c.strong or c.state == "error")
-            for c in self.failing
-        ]
-        return identities + checks
-
-    def rules(self, kind: str) -> list[Rule]:
-        """Rules of the shown run, without the stand-ins of a run that proved nothing."""
-        return [rule for rule in self.verdict.of(kind) if rule.name != f"no {kind}"] if self.verdict else []
+        return tuple(rule for rule in self.off if not rule.blocks)
 
 
 def read_board(
@@ -325,39 +298,40 @@ def read_board(
         bridges: Identities that lead from each of them to the next.
     """
     relations = _relations(con)
-    publish = _publish(con, relations)
+    publish = _publish(con, sources, relations)
     verified = last_verified_run(con) if "ops.check_result" in relations else None
-    shown = publish.run_id if publish else verified
     identities = _identities(con, sources, relations)
+    metrics = _metrics(con, relations)
     aside = open_quarantine(con) if {"ops.quarantine", "ops.batch"} <= relations else []
     return Board(
         company=_company(con, relations),
         publish=publish,
         run=_run(con, relations),
         verified_run=verified,
-        verdict=verdict(con, shown) if shown and "ops.identity_result" in relations else None,
-        sales=_sales(con, sales, bridges, identities),
+        off=_off(con, verified) if verified and "ops.identity_result" in relations else (),
+        sales=_sales(con, sales, bridges, identities, metrics),
         identities=identities,
         modules=_modules(con, sources, relations, aside),
         disagreements=_disagreements(con, relations),
         quarantined=len(aside),
         quarantine=_quarantine(con, sources, relations, aside[:QUARANTINE_SHOWN]),
         checks=_checks(con, sources, relations, verified),
-        metrics=_metrics(con, relations),
+        metrics=metrics,
     )
 
 
 # --- what was published ---------------------------------------------------------------------------
 
 
-def _publish(con: duckdb.DuckDBPyConnection, relations: set[str]) -> Publish | None:
+def _publish(
+    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], relations: set[str]
+) -> Publish | None:
     if not {"ops.publish", "ops.certificate"} <= relations:
         return None
     row = con.execute(
         """
         select p.publish_id, p.run_id, p.tables, p.rows, p.snapshot, p.published_at, coalesce(c.certified, false),
-            c.business_cut_off, c.loaded_to, coalesce(c.strong_checks, 0), coalesce(c.strong_failed, 0),
-            coalesce(c.rows_quarantined, 0), coalesce(c.definition_version, ''), c.reasons
+            c.business_cut_off, c.loaded_to, coalesce(c.definition_version, ''), c.reasons
         from ops.publish as p left join ops.certificate as c using (publish_id)
         order by p.published_at desc limit 1
         """
@@ -367,7 +341,8 @@ def _publish(con: duckdb.DuckDBPyConnection, relations: set[str]) -> Publish | N
     # A publish whose certificate is gone states nothing; it is not certified.
     *facts, reasons = row
     said_against = json.loads(reasons) if reasons is not None else ["the publish has no certificate"]
-    return Publish(*facts, reasons=tuple(said_against))
+    veil = personal(con, sources, relations, said_against)
+    return Publish(*facts, reasons=tuple(map(veil.hide, said_against)))
 
 
 def _run(con: duckdb.DuckDBPyConnection, relations: set[str]) -> Run | None:
@@ -400,39 +375,29 @@ def _sales(
     names: Sequence[str],
     bridges: Sequence[str],
     identities: Sequence[Identity],
+    metrics: Sequence[Metric],
 ) -> Sales | None:
+    catalogue = {metric.name: metric for metric in metrics}
     try:
-        answers = [answer(con, name, grain="month") for name in names]
-    except MetricError:
+        series = {name: _series(con, catalogue[name]) for name in names if name in catalogue}
+    except MetricError:  # the layer was built for another set of definitions
         return None
-    described = {metric.name: metric for metric in _metrics(con, {"metrics.metric_catalog"})}
-    series = tuple(
-        Series(
-            one.metric.name,
-            one.metric.label,
-            described[one.metric.name].definition,
-            one.metric.owner,
-            one.metric.unit,
-            one.metric.time_role,
-            one.metric.tax,
-            described[one.metric.name].replaces,
-            {month: value for month, value in one.rows if value is not None},
-            _total(con, one.metric.name),
-        )
-        for one in answers
-    )
-    months = sorted({month for one in series for month in one.by_month}, key=lambda m: m or date.max)
+    months = sorted({day for one in series.values() for day in one.by_month}, key=lambda day: day or date.max)
     known = {identity.result.identity: identity for identity in identities}
     passages = [
-        _passage(start, end, known.get(name))
-        for start, end, name in zip(series, series[1:], bridges, strict=False)
+        _passage(series[start], series[end], known.get(bridge_name))
+        for start, end, bridge_name in zip(names, names[1:], bridges, strict=False)
+        if start in series and end in series
     ]
-    return Sales(series, tuple(months), tuple(passages))
+    return Sales(tuple(series.values()), tuple(months), tuple(passages)) if series else None
 
 
-def _total(con: duckdb.DuckDBPyConnection, name: str) -> Decimal:
-    rows = answer(con, name).rows
-    return rows[0][0] if rows and rows[0][0] is not None else Decimal(0)
+def _series(con: duckdb.DuckDBPyConnection, metric: Metric) -> Series:
+    by_month = answer(con, metric.name, grain="month").rows
+    [(total,)] = answer(con, metric.name).rows or [(None,)]
+    return Series(
+        metric, {month: value for month, value in by_month if value is not None}, total or Decimal(0)
+    )
 
 
 def _passage(start: Series, end: Series, identity: Identity | None) -> Passage:
@@ -560,7 +525,6 @@ def _modules(
             name,
             Both(sources[name].title.zh, sources[name].title.en),
             sources[name].connector,
-            sources[name].owner,
             tuple(streams),
         )
         for (module, name), streams in modules.items()
@@ -634,7 +598,7 @@ def _checks(
         return ()
     rows = con.execute(
         """
-        select coalesce(suite, table_name, ''), check_id, coalesce(severity = 'critical', true), status,
+        select table_name || '.' || check_id, coalesce(suite, table_name, ''), check_id, coalesce(severity = 'critical', true), status,
             unexpected_count, owner, title,
             case when regexp_full_match(observed, '[-+0-9.,:eE% ]+') then observed end
         from ops.check_result where run_id = ? order by suite, table_name, check_id
@@ -647,6 +611,20 @@ def _checks(
         Check(*facts, title=said(title), observed=veil.hide(observed) if observed else None)
         for *facts, title, observed in rows
     )
+
+
+def _off(con: duckdb.DuckDBPyConnection, run_id: str) -> tuple[Off, ...]:
+    return tuple(
+        Off(said(rule.title), rule.owner, _anchor(rule), rule.blocks)
+        for rule in verdict(con, run_id).rules
+        if not rule.holds
+    )
+
+
+def _anchor(rule: Rule) -> str:
+    if rule.name == f"no {rule.kind}":  # stands in for rules that were never run
+        return "checks" if rule.kind == "check" else "identities"
+    return f"{rule.kind}-{rule.name}"
 
 
 def _metrics(con: duckdb.DuckDBPyConnection, relations: set[str]) -> tuple[Metric, ...]:

@@ -50,7 +50,10 @@ def catalogue(manifest: Path) -> dict[str, TableInfo]:
             owner=meta.get("owner"),
             key=keys.get(node["unique_id"]),
             columns={name: column.get("description", "") for name, column in columns.items()},
-            classes={name: _meta(column).get("class") or meta.get("class", "L2") for name, column in columns.items()},
+            classes={
+                name: _meta(column).get("class") or meta.get("class", "L2")
+                for name, column in columns.items()
+            },
         )
         found[table.full_name] = table
     return found

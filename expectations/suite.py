@@ -7,6 +7,7 @@ An expectation whose SQL does not run is an `error` and blocks whatever its seve
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -280,6 +281,8 @@ class _Runner:
 
             from expectations.dialect import URL_PREFIX
 
+            # It reports its temporary folders as news.
+            logging.getLogger("great_expectations").setLevel(logging.WARNING)
             self.gx = gx
             context = gx.get_context(mode="ephemeral")
             context.enable_analytics(enable=False)

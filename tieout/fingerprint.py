@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tieout.engine import literal
+from tieout.ingest.status import open_quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,9 +52,10 @@ def definition_version(project: Path) -> str:
 
 
 def raw_version(con: duckdb.DuckDBPyConnection) -> str:
-    """Content hash of everything loaded: the batches that changed a row, by stream."""
-    rows = con.execute(
-        "select source, stream, batch_id, rows_loaded, rows_deleted, rows_quarantined from ops.batch"
-        " where rows_loaded + rows_deleted + rows_quarantined > 0 order by all"
+    """Content hash of everything loaded: the batches that changed a row, and what is in quarantine now."""
+    changed = con.execute(
+        "select source, stream, batch_id, rows_loaded, rows_deleted from ops.batch"
+        " where rows_loaded + rows_deleted > 0 order by all"
     ).fetchall()
-    return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
+    aside = [str(row) for row in open_quarantine(con)]
+    return hashlib.sha256(repr((changed, aside)).encode()).hexdigest()[:16]

@@ -94,7 +94,10 @@ def _rules(con: duckdb.DuckDBPyConnection) -> None:
             [("!" if rule.blocks else "~", rule.title, rule.detail, rule.owner) for rule in off],
         )
     heading("Identities between departments")
-    identity_table(con)
+    identity_table(con, brief=True)
+    print(
+        "  ✓ equal in every group  ≈ every cent of the difference has a cause  ✗ something is left unexplained"
+    )
 
 
 def _metrics(con: duckdb.DuckDBPyConnection) -> None:

@@ -76,7 +76,9 @@ def table(
         grid.add_row(*(Text(text(value)) for value in row))
     # Without a terminal nothing may be cut: a script or a log reads it.
     console = Console() if sys.stdout.isatty() else Console(width=200)
-    console.print(grid)
+    with console.capture() as printed:
+        console.print(grid)
+    print("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -54,33 +54,35 @@ def tie(
         sys.exit(1)
 
 
-def identity_table(con: duckdb.DuckDBPyConnection) -> None:
-    """All identities, worst first."""
-    from tieout.cli.show import table
+def identity_table(con: duckdb.DuckDBPyConnection, *, brief: bool = False) -> None:
+    """All identities, worst first; `brief` is one line each, without the causes."""
+    from tieout.cli.show import table, text
     from tieout.tie.results import breaks, identity_results
 
     causes: dict[str, list[str]] = {}
-    for item in breaks(con):
+    for item in [] if brief else breaks(con):
         title = "unexplained" if item.cause == "unexplained" else item.cause_title_zh
         if title not in causes.setdefault(item.identity, []):
             causes[item.identity].append(title)
-    table(
-        ["", "identity", "left", "right", "difference", "unexplained", "unit", "causes", "owner/with"],
-        [
-            (
-                MARK[result.status],
-                f"{result.title_zh}\n{result.identity}",
-                result.left_total,
-                result.right_total,
-                result.difference,
-                result.unexplained,
-                result.unit,
-                "、".join(causes.get(result.identity, [])),
-                f"{result.owner}/{result.with_department}",
-            )
-            for result in identity_results(con)
-        ],
-    )
+    rows = []
+    for result in identity_results(con):
+        if result.left_total is None:  # groups in unlike units are compared one by one, never added up
+            left, right = f"{result.group_count:,} groups", f"{result.groups_off:,} differ"
+        else:
+            left, right = text(result.left_total), text(result.right_total)
+        row = [
+            MARK[result.status],
+            result.title_zh if brief else f"{result.title_zh} / {result.title_en}\n{result.identity}",
+            left,
+            right,
+            result.difference,
+            result.unexplained,
+            result.unit if result.left_total is not None else "",
+            f"{result.owner}/{result.with_department}",
+        ]
+        rows.append(row if brief else [*row, "、".join(causes.get(result.identity, []))])
+    columns = ["", "identity", "left", "right", "difference", "unexplained", "unit", "owner/with"]
+    table(columns if brief else [*columns, "causes"], rows, right=(2, 3))
 
 
 def _one(con: duckdb.DuckDBPyConnection, identity: str, group: str | None, rows: int) -> None:

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tieout.engine import connect, literal, quoted
+from tieout.strict import Strict, Title
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,26 +38,15 @@ class SuiteError(Exception):
     """Suites cannot be read or run at all; the message names file, key and remedy."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Title(_Strict):
-    """What the check promises, Chinese and English."""
-
-    zh: str = Field(min_length=1)
-    en: str = Field(min_length=1)
-
-
-class Meta(_Strict):
+class Meta(Strict):
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
 
 
-class Expectation(_Strict):
+class Expectation(Strict):
     """One expectation, in Great Expectations' own words."""
 
     type: str = Field(pattern=r"^(expect_[a-z0-9_]+|unexpected_rows_expectation)$")
-    kwargs: dict[str, Any] = {}
+    kwargs: dict[str, Any] = Field(default_factory=dict)
     severity: Severity
     description: Title
     meta: Meta
@@ -70,7 +60,7 @@ class Expectation(_Strict):
         return self
 
 
-class Suite(_Strict):
+class Suite(Strict):
     """All expectations on one table."""
 
     owner: str = Field(min_length=1)

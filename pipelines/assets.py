@@ -131,7 +131,7 @@ def model_assets() -> dg.AssetsDefinition:
         dg.AssetSpec(
             keys[model.unique_id],
             group_name=model.group,
-            owners=[f"team:{model.owner}"] if model.owner else None,
+            owners=[f"team:{model.owner}"],
             kinds={"dbt", "duckdb"} if model.kind == "model" else {"dbt", "csv"},
             description=model.description,
             deps=[key for item in model.depends_on if (key := upstream(item))],
@@ -165,7 +165,7 @@ def metric_assets() -> dg.AssetsDefinition:
         dg.AssetSpec(
             metric_key(metric.name),
             group_name="metrics",
-            owners=[f"team:{metric.owner}"] if metric.owner else None,
+            owners=[f"team:{metric.owner}"],
             kinds={"metricflow"},
             description=f"{metric.label}. {metric.description}",
             deps=[dg.AssetKey(list(model)) for model in metric.models],

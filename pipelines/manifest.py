@@ -21,7 +21,7 @@ class Model:
     name: str
     kind: str  # model | seed
     group: str
-    owner: str | None
+    owner: str
     description: str
     depends_on: tuple[str, ...]
 
@@ -33,7 +33,7 @@ class Metric:
     name: str
     label: str
     description: str
-    owner: str | None
+    owner: str
     models: tuple[tuple[str, str], ...]  # (schema, name)
 
 
@@ -56,13 +56,14 @@ def _parsed(name: str) -> Path:
 
 
 def models() -> list[Model]:
-    """Every model and seed, in dbt's order of names."""
+    """Every model and seed of the project."""
     found = []
     for node in manifest()["nodes"].values():
         if node["resource_type"] not in {"model", "seed"}:
             continue
-        meta = node.get("config", {}).get("meta") or node.get("meta") or {}
         folder = node["fqn"][1:-1]
+        depends_on = tuple(node.get("depends_on", {}).get("nodes", ()))
+        origins = [manifest()["sources"][item] for item in depends_on if item.startswith("source.")]
         found.append(
             Model(
                 unique_id=node["unique_id"],
@@ -70,12 +71,41 @@ def models() -> list[Model]:
                 name=node["name"],
                 kind=node["resource_type"],
                 group="_".join(folder[:2]) or "seeds",
-                owner=meta.get("owner"),
-                description=node.get("description") or node["name"],
-                depends_on=tuple(node.get("depends_on", {}).get("nodes", ())),
+                owner=_owner(node, folder, origins),
+                description=_description(node, origins),
+                depends_on=depends_on,
             )
         )
     return found
+
+
+def _owner(node: dict[str, Any], folder: list[str], origins: list[dict[str, Any]]) -> str:
+    """Its own owner, else the owner of the system it cleans, else the department its folder is named after."""
+    declared = _meta(node).get("owner")
+    if declared:
+        return declared
+    if origins:
+        return origins[0].get("source_meta", {}).get("owner") or "data"
+    return folder[1] if folder[:1] == ["intermediate"] and folder[1:] and folder[1] != "shared" else "data"
+
+
+def _description(node: dict[str, Any], origins: list[dict[str, Any]]) -> str:
+    """What it says of itself, else the comment at the head of its SQL, else what it is made of."""
+    if node.get("description"):
+        return node["description"]
+    lines = []
+    for line in node.get("raw_code", "").lstrip().splitlines():
+        if not line.startswith("--"):
+            break
+        lines.append(line.removeprefix("--").strip())
+    made_of = [
+        f"{origin['description']} Renamed and cast." for origin in origins if origin.get("description")
+    ]
+    return " ".join([*made_of, *lines]) or node["name"]
+
+
+def _meta(node: dict[str, Any]) -> dict[str, Any]:
+    return node.get("config", {}).get("meta") or node.get("meta") or {}
 
 
 def metrics() -> list[Metric]:
@@ -98,7 +128,7 @@ def metrics() -> list[Metric]:
                 name=metric["name"],
                 label=metric.get("label") or metric["name"],
                 description=metric.get("description") or "",
-                owner=owners.get(metric["name"], {}).get("owner"),
+                owner=str(owners.get(metric["name"]) or "data"),
                 models=tuple(
                     sorted({relation_of[item["name"]] for item in inputs if item["name"] in relation_of})
                 ),

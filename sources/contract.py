@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from tieout.strict import Identifier, Strict, Title
 
 _DECIMAL = re.compile(r"^decimal\((\d+), ?(\d+)\)$")
 _PLAIN_TYPES = {
     "bigint", "integer", "double", "text", "date", "timestamp", "timestamptz", "time", "boolean", "interval",
 }  # fmt: skip
-_IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]*$")
 # BI tools fail on columns named like a type; the loader's own columns begin with an underscore.
 TECHNICAL_COLUMNS = ("_batch_id", "_loaded_at", "_hash", "_origin", "_row", "_is_deleted")
 
@@ -38,31 +39,11 @@ def _known_type(value: str) -> str:
     raise ValueError(f"unknown type {value!r}; use one of {sorted(_PLAIN_TYPES)} or decimal(p, s)")
 
 
-def _ascii_identifier(value: str) -> str:
-    if not _IDENTIFIER.match(value):
-        raise ValueError(
-            f"{value!r} is not a lower-case ASCII identifier; put the source's own name in `from`"
-        )
-    return value
-
-
 ColumnType = Annotated[str, AfterValidator(_known_type)]
-Identifier = Annotated[str, AfterValidator(_ascii_identifier)]
 Sensitivity = Literal["L1", "L2", "L3", "L4"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Title(_Strict):
-    """A title for people, Chinese and English."""
-
-    zh: str
-    en: str
-
-
-class Column(_Strict):
+class Column(Strict):
     """One promised column and the rules a value must keep; a row that breaks one is quarantined."""
 
     type: ColumnType
@@ -93,7 +74,7 @@ class Column(_Strict):
         return self
 
 
-class Format(_Strict):
+class Format(Strict):
     """How a file is to be read. `header_row` counts from 1; rows from `footer` on are not data."""
 
     kind: Literal["csv", "parquet", "json", "xlsx"]
@@ -104,7 +85,7 @@ class Format(_Strict):
     footer: str | None = None
 
 
-class Control(_Strict):
+class Control(Strict):
     """What the source itself says about its data, compared with what was landed.
 
     `query`: the database is asked for its count and sums in the same snapshot. `file`: a control file
@@ -117,7 +98,7 @@ class Control(_Strict):
     sums: tuple[Identifier, ...] = ()
 
 
-class Stream(_Strict):
+class Stream(Strict):
     """One table of a source; `key` names one row, `load` says what a batch stands for."""
 
     title: Title
@@ -154,7 +135,7 @@ class Stream(_Strict):
         return self.columns[name].source_name or name
 
 
-class Connection(_Strict):
+class Connection(Strict):
     """References to secrets and places: `env:NAME` or `file:PATH`; a literal path is allowed for files."""
 
     dsn: str | None = None
@@ -164,14 +145,14 @@ class Connection(_Strict):
         return "Connection(…)"
 
 
-class Schedule(_Strict):
+class Schedule(Strict):
     """When the source is pulled, and how late its rows may come."""
 
     cron: str
     lateness: str = "0h"
 
 
-class Source(_Strict):
+class Source(Strict):
     """One connected system."""
 
     name: Identifier = Field(alias="source")

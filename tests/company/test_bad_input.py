@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -146,8 +148,6 @@ def rewrite(drop: Path, name: str, change, more=()) -> None:
         if line["文件名"] == name:
             line["行数"] = str(len(rows))
             if line["合计列"]:
-                from decimal import Decimal
-
                 line["合计"] = str(sum(Decimal(row[line["合计列"]]) for row in rows))
     write(control, list(totals[0]), totals)
 
@@ -200,12 +200,10 @@ def test_bad_rows_are_set_aside_by_name_and_the_publish_is_not_certified(company
     assert company.value("select certified from ops.certificate order by issued_at desc limit 1")
 
 
-def test_a_strong_rule_that_breaks_stops_the_publish(company, tmp_path):
+def one_cent_more(drop: Path) -> Path:
+    """One ledger line is a cent higher on its way here, and the export's own totals say so too."""
     import duckdb
 
-    drop = damaged_copy(company, tmp_path, "HX_FINANCE_DROP")
-    before = published(company)
-    # One ledger line is a cent higher on its way here, and the export's own totals say so too.
     with duckdb.connect() as con:
         file = drop / "凭证分录.parquet"
         con.execute(f"create table line as from '{file}'")
@@ -213,14 +211,18 @@ def test_a_strong_rule_that_breaks_stops_the_publish(company, tmp_path):
             "update line set debit = debit + 0.01 where id = (select min(id) from line where debit > 0)"
         )
         con.execute(f"copy line to '{file}' (format parquet)")
-    import json
-
     control = drop / "控制总数.json"
     entries = json.loads(control.read_text(encoding="utf-8"))
     for entry in entries:
         if entry["file"] == "凭证分录.parquet":
-            entry["sums"]["debit"] = "18237702.32"
+            entry["sums"]["debit"] = str(Decimal(entry["sums"]["debit"]) + Decimal("0.01"))
     control.write_text(json.dumps(entries, ensure_ascii=False), encoding="utf-8")
+    return drop
+
+
+def test_a_strong_rule_that_breaks_stops_the_publish(company, tmp_path):
+    drop = one_cent_more(damaged_copy(company, tmp_path, "HX_FINANCE_DROP"))
+    before = published(company)
 
     done = company.run("refresh", code=1, HX_FINANCE_DROP=str(drop))
     assert "ledger_debit_equals_credit" in done.stderr

@@ -28,6 +28,7 @@ from typing import Annotated, Literal, get_args
 import pydantic
 
 from tieout.engine import literal, quoted
+from tieout.strict import Strict, Title
 
 SCHEMAS = ("marts", "metrics")  # what is published; anything else stays in the warehouse
 PUBLISH = "publish"  # the view in every published schema that says which publish this is
@@ -54,16 +55,7 @@ class AccessError(ValueError):
     """roles.yaml cannot be used as it is; the message says which line to change."""
 
 
-class _Strict(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
-
-
-class Title(_Strict):
-    zh: str
-    en: str
-
-
-class Role(_Strict):
+class Role(Strict):
     """What one kind of reader sees.
 
     ``rows`` is an "and" over columns, an "or" over values. It holds for every table in ``reads``; a table
@@ -85,7 +77,7 @@ class Role(_Strict):
         return self
 
 
-class Sessions(_Strict):
+class Sessions(Strict):
     """Limits and settings of every login."""
 
     statement_timeout: Duration = "5min"
@@ -95,7 +87,7 @@ class Sessions(_Strict):
     timezone: Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9_+/-]+$")] = "UTC"
 
 
-class Access(_Strict):
+class Access(Strict):
     """The whole of roles.yaml."""
 
     unclassified: Class = "L2"  # of a column nobody classified

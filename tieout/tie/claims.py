@@ -6,13 +6,14 @@ causes that may stand between them. Unknown keys are errors. How a claim becomes
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
+
+from tieout.strict import Identifier, Strict, Title
 
 # Why two honest figures differ. `unexplained` is never written: it is what no cause accounts for.
 CauseKind = Literal[
@@ -22,7 +23,6 @@ CauseKind = Literal[
 Severity = Literal["critical", "warning"]
 Status = Literal["holds", "explained", "broken"]
 
-_IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]*$")
 # Columns the generated models add; a group column or cause of that name would collide.
 _TAKEN = {
     "left", "right", "unexplained", "explained", "difference", "status", "amount", "part", "evidence", "document",
@@ -36,27 +36,7 @@ class ClaimError(Exception):
     """A claim cannot be read or used; the message names file, key and remedy."""
 
 
-def _ascii_identifier(value: str) -> str:
-    if not _IDENTIFIER.match(value):
-        raise ValueError(f"{value!r} is not a lower-case ASCII identifier")
-    return value
-
-
-Identifier = Annotated[str, AfterValidator(_ascii_identifier)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Title(_Strict):
-    """A title for people, Chinese and English."""
-
-    zh: str = Field(min_length=1)
-    en: str = Field(min_length=1)
-
-
-class Rows(_Strict):
+class Rows(Strict):
     """Rows that each contribute an amount to a group: those of a `model`, or of a query (`sql`).
 
     `sql` returns the group columns, `amount`, `document` if the claim explains by document, and
@@ -66,7 +46,9 @@ class Rows(_Strict):
     model: Identifier | None = None
     measure: str | None = None  # an expression over one row of the model; money and quantity are decimal
     where: str | None = None
-    keys: dict[Identifier, str] = {}  # group column -> expression; default: the column of that name
+    keys: dict[Identifier, str] = Field(
+        default_factory=dict
+    )  # group column -> expression; default: the column of that name
     document: str | None = None  # what people quote: order, invoice; residuals are looked for per document
     sql: str | None = None
 
@@ -102,7 +84,7 @@ class Cause(Rows):
         return self.name or self.cause
 
 
-class NameOf(_Strict):
+class NameOf(Strict):
     """Where a group column gets a readable name from."""
 
     model: Identifier
@@ -110,7 +92,7 @@ class NameOf(_Strict):
     name: str
 
 
-class Claim(_Strict):
+class Claim(Strict):
     """One identity between two departments."""
 
     claim: Identifier
@@ -121,7 +103,7 @@ class Claim(_Strict):
     severity: Severity
     unit: str
     by: tuple[Identifier, ...] = ()
-    names: dict[Identifier, NameOf] = {}
+    names: dict[Identifier, NameOf] = Field(default_factory=dict)
     left: Side
     right: Side
     tolerance: Decimal = Field(default=Decimal(0), ge=0)

@@ -1,0 +1,32 @@
+"""What every file a person writes has in common: typed, frozen, unknown keys refused, titles in two languages."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+_IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]*$")
+
+
+class Strict(BaseModel):
+    """Base of every model that text is read into."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Title(Strict):
+    """A title for people, Chinese and English."""
+
+    zh: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+def _ascii_identifier(value: str) -> str:
+    if not _IDENTIFIER.match(value):
+        raise ValueError(f"{value!r} is not a lower-case ASCII identifier")
+    return value
+
+
+Identifier = Annotated[str, AfterValidator(_ascii_identifier)]

@@ -15,7 +15,7 @@ from tieout import refresh
 from tieout.engine import connect
 from tieout.ingest.extract import extract_all
 from tieout.ingest.landing import Landing
-from tieout.ingest.ledger import ensure_ledger
+from tieout.ingest.ledger import advance_watermarks, ensure_ledger
 from tieout.ingest.load import ensure_raw_tables, load_pending
 from tieout.settings import settings
 from tieout.tie.verdict import verdict
@@ -93,9 +93,10 @@ def raw_assets(source: Source) -> dg.AssetsDefinition:
         with connect(settings().warehouse) as con:
             ensure_ledger(con)
             ensure_raw_tables(con, promised)
-            outcomes = load_pending(
-                con, promised, Landing(settings().landing), datetime.now(UTC), lambda _: None
-            )
+            now = datetime.now(UTC)
+            outcomes = load_pending(con, promised, Landing(settings().landing), now, lambda _: None)
+            # This step runs only when the pull of the whole source has succeeded.
+            advance_watermarks(con, [(source.name, name) for name in source.streams], now)
         for name in source.streams:
             mine = [item for item in outcomes if item.stream == name]
             yield dg.MaterializeResult(

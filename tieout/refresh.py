@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from tieout.engine import connect
 from tieout.fingerprint import definition_version, raw_version
 from tieout.ingest.extract import Extracted, extract_all
 from tieout.ingest.landing import Landing
-from tieout.ingest.ledger import ensure_ledger
+from tieout.ingest.ledger import advance_watermarks, ensure_ledger
 from tieout.ingest.load import Loaded, ensure_raw_tables, load_pending, pending
 from tieout.ingest.status import open_quarantine
 from tieout.progress import Progress
@@ -95,7 +95,8 @@ def _refresh(
     from tieout.transform.dbt import TransformError
 
     extracted = extract(settings, sources, progress, now)
-    loads = load(settings, sources, progress, now)
+    seen = [(item.source, item.stream) for item in extracted if not item.error]
+    loads = load(settings, sources, progress, now, seen)
     loaded = sum(item.loaded + item.deleted for item in loads)
     refusals = list(dict.fromkeys(str(item.error) for item in extracted if item.error))
     if refusals:
@@ -181,8 +182,18 @@ def extract(
     return outcomes
 
 
-def load(settings: Settings, sources: dict[str, Source], progress: Progress, now: datetime) -> list[Loaded]:
-    """Load whatever has landed and is not yet loaded: one writer."""
+def load(
+    settings: Settings,
+    sources: dict[str, Source],
+    progress: Progress,
+    now: datetime,
+    seen: Sequence[tuple[str, str]] = (),
+) -> list[Loaded]:
+    """Load whatever has landed and is not yet loaded: one writer.
+
+    Args:
+        seen: (source, stream) of every pull of this run that did not fail; their watermarks advance.
+    """
     landing = Landing(settings.landing)
     with connect(settings.warehouse) as con:
         progress.start("load", len(pending(con, sources, landing)))
@@ -192,6 +203,7 @@ def load(settings: Settings, sources: dict[str, Source], progress: Progress, now
             progress.advance(f"{outcome.source}.{outcome.stream}")
 
         outcomes = load_pending(con, sources, landing, now, report)
+        advance_watermarks(con, seen, now)
         aside = open_quarantine(con)
     for row in aside[:10]:
         progress.warn(f"quarantined: {row}")

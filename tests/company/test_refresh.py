@@ -53,6 +53,14 @@ def test_a_second_run_loads_nothing_and_publishes_nothing(company):
     assert company.value("select count(*) from ops.batch") == batches
 
 
+def test_a_stream_that_was_seen_unchanged_is_complete_up_to_now(company):
+    before = company.value("select min(complete_to) from ops.watermark")
+    company.run("refresh")
+    streams, after = company.rows("select count(*), min(complete_to) from ops.watermark")[0]
+    assert streams == 60
+    assert after > before
+
+
 def test_every_batch_accounts_for_its_rows_and_every_control_total_agrees(company):
     assert (
         company.value(

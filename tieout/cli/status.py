@@ -41,7 +41,7 @@ def status() -> None:
                 "loaded to (UTC)",
             ]
             for name, value in zip(names, row, strict=True):
-                print(f"  {name:<17} {text(value)}")
+                print(f"  {name:<17} {'none' if value == '[]' else text(value)}")
         heading("Rows by module")
         rows = module_rows(con, read_sources(settings().sources))
         table(

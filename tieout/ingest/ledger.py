@@ -6,6 +6,8 @@ rows they speak of.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,3 +64,18 @@ def ensure_ledger(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("create schema if not exists ops")
     for name, columns in TABLES.items():
         con.execute(f"create table if not exists ops.{name} ({columns})")
+
+
+def advance_watermarks(
+    con: duckdb.DuckDBPyConnection, seen: Iterable[tuple[str, str]], now: datetime
+) -> None:
+    """Streams that were pulled to their end at `now` are complete up to `now`, whether or not anything was new.
+
+    Args:
+        seen: (source, stream) of every pull that did not fail.
+    """
+    for source, stream in seen:
+        con.execute(
+            "update ops.watermark set complete_to = greatest(complete_to, ?) where source = ? and stream = ?",
+            [now, source, stream],
+        )

@@ -44,7 +44,7 @@ def median(costs: list[Cost]) -> Cost:
     return sorted(costs, key=lambda item: item.cpu)[len(costs) // 2]
 
 
-def main(rounds: int = 3) -> None:
+def main(rounds: int = 1) -> None:
     tieout = [sys.executable, "-m", "tieout.cli"]
     with tempfile.TemporaryDirectory(prefix="tieout-bench-") as folder:
         Path(folder).chmod(0o755)
@@ -90,4 +90,4 @@ def main(rounds: int = 3) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(rounds=int(sys.argv[1]) if len(sys.argv) > 1 else 1)

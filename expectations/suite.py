@@ -272,7 +272,7 @@ class _Runner:
             from expectations.dialect import URL_PREFIX
 
             # It reports its temporary folders as news.
-            logging.getLogger("great_expectations").setLevel(logging.WARNING)
+            logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
             self.gx = gx
             context = gx.get_context(mode="ephemeral")
             context.enable_analytics(enable=False)

@@ -1,6 +1,5 @@
 -- Hours present by the clock at the door beside hours written down, per person and day. Presence is the
--- time from
--- the first passing to the last one; when somebody took a break is not recorded.
+-- time from the first passing to the last one; when somebody took a break is not recorded.
 with
 
     passings as (select * from {{ source("hx_people", "attendance") }} where not _is_deleted),

@@ -1,9 +1,7 @@
--- What happened to each order line, laid out along its quantity: 0 to what was ordered, then the moves and
--- the
--- invoices that serve it, first come first served, each with the stretch it covers. Sales and purchases
--- alike.
--- A return has a negative quantity; it is laid out on a line of its own (`direction`), so it meets returns
--- only.
+-- What happened to each order line, laid out along its quantity: 0 to what was ordered, then the moves
+-- and the invoices that serve it, first come first served, each with the stretch it covers. Sales and
+-- purchases alike. A return has a negative quantity; it is laid out on a line of its own (`direction`),
+-- so it meets returns only.
 with
 
     sales_order_lines as (select * from {{ ref("fct_sales_order_line") }}),

@@ -1,7 +1,7 @@
--- Two neighbouring steps of the same goods: the stretch of an order line that both cover, with its share of
--- either amount. Shares are differences of rounded running amounts, so that slices add up to their document
--- line
--- to the cent. What no neighbour covers has no slice here, and stays unexplained in the identities.
+-- Two neighbouring steps of the same goods: the stretch of an order line that both cover, with its share
+-- of either amount. Shares are differences of rounded running amounts, so that slices add up to their
+-- document line to the cent. What no neighbour covers has no slice here, and stays unexplained in the
+-- identities.
 with
 
     intervals as (select * from {{ ref("tie_flow_interval") }}),

@@ -1,8 +1,7 @@
 -- Invoices beside what their vouchers posted: the net amount beside revenue, the gross amount beside the
--- account
--- of receivables or payables. The ledger converts each line of an invoice in foreign currency, the invoice is
--- converted as a whole: each line and the document may be half a cent off. More than that, another day, or
--- anything in the company's own currency is not rounding and stays unexplained.
+-- account of receivables or payables. The ledger converts each line of an invoice in foreign currency,
+-- the invoice is converted as a whole: each line and the document may be half a cent off. More than that,
+-- another day, or anything in the company's own currency is not rounding and stays unexplained.
 with
 
     sales_invoice_lines as (select * from {{ ref("fct_sales_invoice_line") }} where is_posted),

@@ -1,11 +1,9 @@
--- Why stock at average cost and the ledger's stock accounts differ, per product.
--- Currency: the stock system turns the price of a foreign receipt into CNY at the last rate it knows when the
--- receipt is keyed in; the ledger uses the rate of the receipt's day. The gap stays in the accounts: every
--- later
--- issue leaves both at the same average cost.
--- Rounding: ledger lines are whole cents, an average cost has four decimals. What is left counts as
--- rounding only
--- as far as that can reach (half a cent a ledger line, half of 0.0001 a receipt times the most ever on hand).
+-- Why stock at average cost and the ledger's stock accounts differ, per product. Currency: the stock
+-- system turns the price of a foreign receipt into CNY at the last rate it knows when the receipt is
+-- keyed in; the ledger uses the rate of the receipt's day. The gap stays in the accounts: every later
+-- issue leaves both at the same average cost. Rounding: ledger lines are whole cents, an average cost has
+-- four decimals. What is left counts as rounding only as far as that can reach (half a cent a ledger
+-- line, half of 0.0001 a receipt times the most ever on hand).
 with
 
     moves as (select * from {{ ref("fct_stock_move") }} where is_done),

@@ -58,7 +58,7 @@ dev: $(READY)  ## Dagster's pages at http://127.0.0.1:3000, with the sample comp
 	@$(BIN)/tieout dev
 
 lock: $(READY)  ## resolve requirements.in into requirements.txt, with hashes
-	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile -q --generate-hashes --no-header --universal --python-version 3.11 requirements.in -o requirements.txt
 
 clean:  ## delete what can be made again (not the virtual environment)
 	@rm -rf var dbt_project/target dbt_project/logs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tieout.metrics.definitions import read_yaml
-from tieout.metrics.glossary import glossary, write_glossary
+from tieout.metrics.glossary import glossary
 from tieout.settings import PROJECT
 
 FOLDER = PROJECT / "dbt_project" / "models" / "metrics"
@@ -23,10 +23,3 @@ def test_every_metric_and_every_local_word_is_on_the_page():
         assert metric.label in page
         for word in metric.meta.replaces:
             assert f"\n| {word} | " in page
-
-
-def test_writing_twice_changes_nothing(tmp_path):
-    page = tmp_path / "docs" / "glossary.md"
-
-    assert write_glossary(FOLDER, page)
-    assert not write_glossary(FOLDER, page)

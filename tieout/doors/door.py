@@ -30,15 +30,6 @@ class Done:
     door: str
 
 
-@dataclass(frozen=True)
-class Login:
-    """How one login connects. `password_file` holds the passwords, this object none."""
-
-    name: str
-    role: str
-    title: str
-
-
 class Door(Protocol):
     """A PostgreSQL to publish to: `opened` yields the owner's connection string."""
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from tieout.metrics.definitions import Definitions, Metric, read_yaml
+from tieout.metrics.definitions import Definitions, Metric
 from tieout.metrics.layer import formula
 
 _TAX = {"excluded": "不含税 / excluded", "included": "含税 / included", "none": "无 / none"}
@@ -68,13 +66,3 @@ def _entry(definitions: Definitions, metric: Metric) -> list[str]:
         f"| 维度 / dimensions | {', '.join(definitions.dimensions(metric.name))} |",
         f"| 取代 / replaces | {'、'.join(meta.replaces) or '–'} |",
     ]
-
-
-def write_glossary(metrics_folder: Path, page: Path) -> bool:
-    """Write the page if it differs; returns whether it did."""
-    text = glossary(read_yaml(metrics_folder))
-    if page.is_file() and page.read_text(encoding="utf-8") == text:
-        return False
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(text, encoding="utf-8")
-    return True

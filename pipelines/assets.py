@@ -14,9 +14,11 @@ from sources.contract import Source, Stream
 from tieout import refresh
 from tieout.engine import connect
 from tieout.ingest.extract import extract_all
+from tieout.ingest.intake.ask import Ask
 from tieout.ingest.landing import Landing
 from tieout.ingest.ledger import advance_watermarks, ensure_ledger
-from tieout.ingest.load import ensure_raw_tables, load_pending
+from tieout.ingest.load import load_pending
+from tieout.ingest.tables import ensure_raw_tables
 from tieout.settings import settings
 from tieout.tie.verdict import verdict
 from tieout.transform import dbt
@@ -59,7 +61,7 @@ def landing_assets(source: Source) -> dg.AssetsDefinition:
     @dg.multi_asset(name=f"extract_{source.name}", specs=specs, pool=f"source_{source.name}")
     def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         outcomes = extract_all(
-            {source.name: source}, Landing(settings().landing), datetime.now(UTC), lambda _: None
+            {source.name: source}, Landing(settings().landing), Ask(datetime.now(UTC)), lambda _: None
         )
         refused = [str(outcome.error) for outcome in outcomes if outcome.error]
         if refused:

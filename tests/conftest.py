@@ -11,10 +11,12 @@ import yaml
 
 from sources.contract import Source
 from tieout.engine import connect
-from tieout.ingest.extract import Extracted, extract_source
+from tieout.ingest.extract import extract_source
+from tieout.ingest.intake.ask import Ask, Extracted
 from tieout.ingest.landing import Landing
 from tieout.ingest.ledger import ensure_ledger
-from tieout.ingest.load import Loaded, ensure_raw_tables, load_pending
+from tieout.ingest.load import Loaded, load_pending
+from tieout.ingest.tables import ensure_raw_tables
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -59,7 +61,9 @@ class SmallSource:
 
     def extract(self) -> list[Extracted]:
         self.pulls += 1
-        return extract_source(self.source, self.landing, NOON + timedelta(minutes=self.pulls), lambda _: None)
+        return extract_source(
+            self.source, self.landing, Ask(NOON + timedelta(minutes=self.pulls)), lambda _: None
+        )
 
     def load(self) -> list[Loaded]:
         with connect(self.warehouse) as con:

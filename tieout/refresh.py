@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING
 from sources.contract import Source, read_sources
 from tieout.engine import connect
 from tieout.fingerprint import definition_version, raw_version
-from tieout.ingest.extract import Extracted, extract_all
+from tieout.ingest.extract import extract_all
+from tieout.ingest.intake.ask import Ask, Extracted
 from tieout.ingest.landing import Landing
 from tieout.ingest.ledger import advance_watermarks, ensure_ledger
-from tieout.ingest.load import Loaded, ensure_raw_tables, load_pending, pending
+from tieout.ingest.load import Loaded, load_pending, pending
 from tieout.ingest.status import open_quarantine
+from tieout.ingest.tables import ensure_raw_tables
 from tieout.progress import Progress
 from tieout.settings import Settings
 
@@ -171,7 +173,7 @@ def extract(
         crash_point("extract")
         progress.advance(f"{outcome.source}.{outcome.stream}: {outcome.rows:,} rows")
 
-    outcomes = extract_all(sources, Landing(settings.landing), now, report)
+    outcomes = extract_all(sources, Landing(settings.landing), Ask(now), report)
     failed = [outcome for outcome in outcomes if outcome.error]
     rows = sum(outcome.rows for outcome in outcomes)
     batches = sum(len(outcome.landed) for outcome in outcomes)

@@ -18,8 +18,8 @@ import yaml
 
 from sources.contract import Source
 from tieout.ingest.ledger import ensure_ledger
-from tieout.ingest.load import ensure_raw_tables
 from tieout.ingest.status import module_rows
+from tieout.ingest.tables import ensure_raw_tables
 from tieout.metrics.answer import answer
 from tieout.pages.board import page, reason_in_chinese, write_board
 from tieout.pages.words import figure
@@ -155,10 +155,14 @@ class Warehouse:
             [batch, NOW],
         )
         self.con.execute(
-            "insert into ops.batch values ('tms', ?, ?, '*', '文件.csv', ?, ?, ?, ?, 0, 0, 0, 1, 'h', 'v')",
+            "insert into ops.batch values ('tms', ?, ?, '*', true, '文件.csv', ?, ?, ?, ?, 0, 0, 0, 1, 'h', 'v')",
             [stream, batch, NOW, NOW, rows, rows],
         )
-        self.con.execute("insert or replace into ops.watermark values ('tms', ?, ?, ?)", [stream, NOW, batch])
+        self.con.execute(
+            "insert or replace into ops.watermark values ('tms', ?, ?, ?, null)", [stream, NOW, batch]
+        )
+        # As the loader does: a newer complete batch closes what was wrong with the one before.
+        self.con.execute("update ops.quarantine set closed_by = ? where stream = ?", [batch, stream])
         for number in range(totals):
             self.con.execute(
                 "insert into ops.control_total values ('tms', ?, ?, '文件.csv', ?, '7', '6', '6', '0', ?)",
@@ -169,7 +173,7 @@ class Warehouse:
         self, stream: str, rule: str, reason: str, key: str = "K1", origin: str = "文件.csv"
     ) -> None:
         self.con.execute(
-            "insert into ops.quarantine values ('tms', ?, 'B1', ?, 3, ?, ?, ?, '{}', 'logistics', ?)",
+            "insert into ops.quarantine values ('tms', ?, 'B1', ?, 3, ?, ?, ?, '{}', 'logistics', ?, '', null, null, null)",
             [stream, origin, key, rule, reason, NOW],
         )
 

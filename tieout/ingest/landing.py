@@ -15,11 +15,13 @@ import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 MANIFEST = "manifest.json"
 WHOLE_TABLE = "*"
+# How long pages of a pull that was killed are worth keeping: after it, the pull begins again.
+RESUMABLE = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -30,23 +32,37 @@ class Manifest:
     stream: str
     batch_id: str
     extracted_at: str
-    scope: str  # WHOLE_TABLE, or the file this batch is the complete content of
-    origin: str  # table, file or file#sheet, as a person would look it up
+    scope: str  # WHOLE_TABLE, the file, or the window of the cursor that this batch was read from
+    origin: str  # table, file, file#sheet or address, as a person would look it up
     data: str  # the Parquet file inside the batch folder that the loader reads
     rows: int
     bytes: int
-    content_hash: str  # of the rows (tables) or of the bytes as received (files)
+    content_hash: str  # of the rows (tables, pages) or of the bytes as received (files)
     contract_version: str
-    columns: dict[str, str] = field(default_factory=dict)  # as the source declared them
+    columns: dict[str, str] = field(default_factory=dict)  # in `data`, as the source declared them
+    declared: dict[str, str] = field(default_factory=dict)  # every column the source had, promised or not
     control: dict[str, str] = field(default_factory=dict)  # what the source said: rows, sum_<column>
+    complete: bool = True  # keys of the scope that are not in it were deleted
+    cursor: str | None = None  # the cursor's columns, joined by commas
+    cursor_to: str | None = (
+        None  # highest cursor landed so far, never beyond the clock; the next pull starts there
+    )
+    keys: str | None = None  # Parquet file with every key (and cursor) the source had; others were deleted
+    seen: str | None = None  # Parquet file with hashes of the rows that the next pull will read again
+    evolved: dict[str, dict[str, str]] = field(
+        default_factory=dict
+    )  # unpromised columns taken in: id → from, type
+    held: str | None = None  # why this batch may not be loaded yet (drift policy `quarantine`)
+    requests: dict[str, float] = field(default_factory=dict)  # calls, retries, seconds waited (HTTP)
     seconds: float = 0.0
 
 
 class Landing:
-    """All batches below one folder."""
+    """All batches below one folder. Batches never change, so each manifest is read once."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._read: dict[Path, Manifest] = {}
 
     def folder(self, manifest: Manifest) -> Path:
         return self.root / manifest.source / manifest.stream / manifest.batch_id
@@ -54,15 +70,29 @@ class Landing:
     def data_file(self, manifest: Manifest) -> Path:
         return self.folder(manifest) / manifest.data
 
+    def keys_file(self, manifest: Manifest) -> Path | None:
+        return self.folder(manifest) / manifest.keys if manifest.keys else None
+
     def batches(self, source: str, stream: str) -> list[Manifest]:
         """Complete batches of one stream, oldest first."""
         folder = self.root / source / stream
-        found = [path for path in folder.glob(f"*/{MANIFEST}") if not path.parent.name.startswith(".")]
-        return [_read(path) for path in sorted(found)]
+        if not folder.is_dir():
+            return []
+        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        found = []
+        for name in names:
+            path = folder / name / MANIFEST
+            if path not in self._read:
+                try:
+                    self._read[path] = _read(path)
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+            found.append(self._read[path])
+        return found
 
-    def latest(self, source: str, stream: str, scope: str) -> Manifest | None:
-        """The newest batch that stands for `scope`, if any."""
-        matching = [manifest for manifest in self.batches(source, stream) if manifest.scope == scope]
+    def latest(self, source: str, stream: str, scope: str | None = None) -> Manifest | None:
+        """The newest batch (that stands for `scope`), if any."""
+        matching = [item for item in self.batches(source, stream) if scope is None or item.scope == scope]
         return matching[-1] if matching else None
 
     def instant(self, source: str, stream: str, now: datetime) -> datetime:
@@ -84,6 +114,17 @@ class Landing:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def resumable(self, source: str, stream: str, name: str, now: datetime) -> Path:
+        """A folder for pages of one pull that survives a kill: the same `name` finds it again.
+
+        The caller deletes it when the batch is committed; one older than RESUMABLE is begun anew.
+        """
+        folder = self.root / source / stream / f".resume-{name}"
+        if folder.is_dir() and now.timestamp() - folder.stat().st_mtime > RESUMABLE.total_seconds():
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def commit(self, draft: Path, manifest: Manifest) -> Manifest:
         """Make a draft a batch: manifest written and flushed, then one rename."""
         text = json.dumps(asdict(manifest), ensure_ascii=False, indent=2)
@@ -94,9 +135,15 @@ class Landing:
         draft.rename(self.folder(manifest))
         return manifest
 
-    def sweep(self) -> int:
-        """Delete drafts that a killed run left behind; returns how many."""
-        drafts = list(self.root.glob("*/*/.draft-*"))
+    def sweep(self, now: datetime | None = None) -> int:
+        """Delete what killed runs left behind: drafts, and pages too old to go on from; returns how many."""
+        moment = (now or datetime.now(UTC)).timestamp()
+        old = [
+            path
+            for path in self.root.glob("*/*/.resume-*")
+            if moment - path.stat().st_mtime > RESUMABLE.total_seconds()
+        ]
+        drafts = [*self.root.glob("*/*/.draft-*"), *old]
         for draft in drafts:
             shutil.rmtree(draft, ignore_errors=True)
         return len(drafts)

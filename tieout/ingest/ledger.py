@@ -10,8 +10,19 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sources.contract import Source, Stream
+from tieout.engine import literal, quoted
+from tieout.ingest.tables import raw_table
+
 if TYPE_CHECKING:
     import duckdb
+
+    from tieout.ingest.batch import Batch
+    from tieout.ingest.landing import Manifest
+    from tieout.ingest.load import Loaded
+
+# Tables whose content comes from landing alone.
+REBUILT = ("batch", "watermark", "control_total", "quarantine")
 
 TABLES = {
     "run": """
@@ -19,14 +30,15 @@ TABLES = {
         state text not null, fingerprint text, message text""",
     "batch": """
         source text not null, stream text not null, batch_id text not null, scope text not null,
-        origin text not null, extracted_at timestamptz not null, loaded_at timestamptz not null,
+        complete boolean not null, origin text not null,
+        extracted_at timestamptz not null, loaded_at timestamptz not null,
         rows_in bigint not null, rows_loaded bigint not null, rows_unchanged bigint not null,
         rows_quarantined bigint not null, rows_deleted bigint not null,
         bytes bigint not null, content_hash text not null, contract_version text not null,
         primary key (source, stream, batch_id)""",
     "watermark": """
         source text not null, stream text not null, complete_to timestamptz not null,
-        batch_id text not null, primary key (source, stream)""",
+        batch_id text not null, cursor_to text, primary key (source, stream)""",
     "control_total": """
         source text not null, stream text not null, batch_id text not null, origin text not null,
         measure text not null, source_says text not null, landed text, loaded text, quarantined text,
@@ -34,7 +46,8 @@ TABLES = {
     "quarantine": """
         source text not null, stream text not null, batch_id text not null, origin text not null,
         row_number bigint, record_key text, rule text not null, reason text not null,
-        record text not null, owner text not null, quarantined_at timestamptz not null""",
+        record text not null, owner text not null, quarantined_at timestamptz not null,
+        record_hash text not null, closed_by text, decision text, decided_by text""",
     "check_result": """
         run_id text not null, suite text, table_name text, check_id text, title text, severity text,
         status text, observed text, unexpected_count bigint, owner text, checked_at timestamptz""",
@@ -58,12 +71,150 @@ TABLES = {
         published_at timestamptz not null""",
 }
 
+VIEWS = {
+    # The batches whose word counts today: per scope the newest complete one, and the newest increment.
+    "batch_now": """
+        select * from ops.batch where scope not like 'window %' qualify row_number() over (
+            partition by source, stream, case when complete then scope end order by batch_id desc
+        ) = 1""",
+    "control_now": "select c.* from ops.control_total as c semi join ops.batch_now using (source, stream, batch_id)",
+    # Rows that are set aside and wait for a person or for the source.
+    "quarantine_open": "select * from ops.quarantine where closed_by is null and decision is null",
+}
 
-def ensure_ledger(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the control tables that are not there yet."""
+
+def ensure_ledger(con: duckdb.DuckDBPyConnection) -> bool:
+    """Create the control tables that are not there yet, or have another shape than this version's.
+
+    Tables of the loader that have changed are emptied: their content comes back from landing. Returns whether
+    that happened, so that the caller lets the raw tables be rebuilt as well.
+    """
     con.execute("create schema if not exists ops")
+    found: dict[str, list[str]] = {}
+    for table, column in con.execute(
+        "select table_name, column_name from duckdb_columns() where schema_name = 'ops' order by column_index"
+    ).fetchall():
+        found.setdefault(table, []).append(column)
+    outdated = [name for name in REBUILT if name in found and found[name] != _columns(con, name)]
+    if outdated or _other_engine(con, found):
+        outdated = list(REBUILT)
+        for name in outdated:
+            con.execute(f"drop table if exists ops.{name} cascade")
     for name, columns in TABLES.items():
         con.execute(f"create table if not exists ops.{name} ({columns})")
+    for name, select in VIEWS.items():
+        con.execute(f"create or replace view ops.{name} as {select}")
+    return bool(outdated)
+
+
+def _other_engine(con: duckdb.DuckDBPyConnection, found: dict[str, list[str]]) -> bool:
+    """Whether this file was last written by another version of DuckDB: its row hashes cannot be compared."""
+    con.execute("create table if not exists ops.engine (version text not null)")
+    (here,) = con.execute("select version()").fetchone() or ("",)
+    known = con.execute("select version from ops.engine").fetchone()
+    if known and known[0] == here:
+        return False
+    con.execute("delete from ops.engine")
+    con.execute("insert into ops.engine values (?)", [here])
+    return bool(found.get("batch")) and known is not None
+
+
+def _columns(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+    con.execute(f"create or replace temp table shape ({TABLES[name]})")
+    rows = con.execute("describe shape").fetchall()
+    con.execute("drop table shape")
+    return [row[0] for row in rows]
+
+
+def record(
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    batch: Batch,
+    manifest: Manifest,
+    outcome: Loaded,
+    now: datetime,
+) -> None:
+    """The batch's lines in the ledger: itself, its watermark, its control totals."""
+    con.execute(
+        "insert into ops.batch values (?, ?, ?, ?, ?, ?, ?::timestamptz, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            source.name,
+            manifest.stream,
+            manifest.batch_id,
+            manifest.scope,
+            manifest.complete,
+            manifest.origin,
+            manifest.extracted_at,
+            now,
+            outcome.rows_in,
+            outcome.loaded,
+            outcome.unchanged,
+            outcome.quarantined,
+            outcome.deleted,
+            manifest.bytes,
+            manifest.content_hash,
+            manifest.contract_version,
+        ],
+    )
+    con.execute(
+        "insert or replace into ops.watermark values (?, ?, ?::timestamptz, ?, ?)",
+        [source.name, manifest.stream, manifest.extracted_at, manifest.batch_id, manifest.cursor_to],
+    )
+    if manifest.control:
+        _record_totals(con, source, batch, manifest)
+
+
+def _record_totals(con: duckdb.DuckDBPyConnection, source: Source, batch: Batch, manifest: Manifest) -> None:
+    """What the source said against what landed, was loaded and was set aside: of this batch if it is complete,
+    else of everything now held, since the source speaks of its whole table."""
+    for measure, said in manifest.control.items():
+        landed, loaded = (_of_batch if manifest.complete else _of_table)(source, manifest.stream, measure)
+        con.execute(
+            f"""
+            insert into ops.control_total
+            select ?, ?, ?, ?, ?, ?, cast({landed} as text), cast({loaded} as text),
+                cast({landed} - {loaded} as text),
+                abs(coalesce(try_cast(? as decimal(38, 6)), 0) - cast({landed} as decimal(38, 6))) < 0.000001
+            """,
+            [source.name, manifest.stream, manifest.batch_id, manifest.origin, measure, said, said],
+        )
+
+
+def _of_batch(source: Source, name: str, measure: str) -> tuple[str, str]:
+    """Subqueries: a measure over all rows of the batch at hand, and over the good ones."""
+    value, where = _measure(source.streams[name], measure)
+    return (
+        f"(select {value} from batch_rows where {where})",
+        f"(select {value} from batch_good where {where})",
+    )
+
+
+def _of_table(source: Source, name: str, measure: str) -> tuple[str, str]:
+    """Subqueries: a measure over what is held and what waits in quarantine instead of it, and over what is held."""
+    stream = source.streams[name]
+    value, where = _measure(stream, measure)
+    held = f"(select {value} from {raw_table(source, name)} where not _is_deleted and {where})"
+    record = ", ".join(
+        f"try_cast(record ->> {literal('$.' + c)} as {spec.type}) as {quoted(c)}"
+        for c, spec in stream.columns.items()
+    )
+    key = " || '|' || ".join(f"coalesce(cast({quoted(c)} as text), '')" for c in stream.key)
+    waiting = f"from ops.quarantine_open where source = {literal(source.name)} and stream = {literal(name)}"
+    aside = f"(select {value} from (select {record} {waiting}) where {where})"
+    instead = (
+        f"(select {value} from {raw_table(source, name)} where not _is_deleted and {where}"
+        f" and {key} in (select record_key {waiting}))"
+    )
+    return f"({held} + {aside} - {instead})", held
+
+
+def _measure(stream: Stream, measure: str) -> tuple[str, str]:
+    """A control total's name (`rows`, `sum_x`, `sum_x[2025-11]`) as an aggregate and a condition."""
+    name, _, period = measure.removesuffix("]").partition("[")
+    value = "count(*)" if name == "rows" else f"coalesce(sum({quoted(name.removeprefix('sum_'))}), 0)"
+    if not period or stream.control is None or stream.control.by is None:
+        return value, "true"
+    return value, f"coalesce(strftime({quoted(stream.control.by)}, '%Y-%m'), 'none') = {literal(period)}"
 
 
 def advance_watermarks(

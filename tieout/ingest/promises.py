@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +17,14 @@ if TYPE_CHECKING:
 
     from tieout.ingest.landing import Manifest
 
+_DECIMAL = re.compile(r"^(?:decimal|numeric)\((\d+), ?(\d+)\)$")
+
 
 def check_columns(source: Source, name: str, stream: Stream, present: set[str], origin: str) -> None:
     """Raises: SourceError naming every promised column that the source no longer has."""
-    missing = [stream.source_column(c) for c in stream.columns if stream.source_column(c) not in present]
+    missing = [stream.source_column(c) for c in stream.columns if stream.column_in(c, present) is None]
     if missing:
-        new = sorted(present - {stream.source_column(column) for column in stream.columns})
+        new = sorted(present - {item for column in stream.columns for item in stream.source_names(column)})
         hint = f" It now has {new}, which the contract does not name: renamed?" if new else ""
         raise SourceError(
             f"{source.name}.{name}: {origin} no longer has the column {', '.join(missing)}.{hint} "
@@ -31,7 +35,7 @@ def check_columns(source: Source, name: str, stream: Stream, present: set[str], 
 
 def has_columns(batch: Manifest, stream: Stream) -> bool:
     """Whether a landed batch holds every column that is promised today."""
-    return {stream.source_column(column) for column in stream.columns} <= set(batch.columns)
+    return all(stream.column_in(column, batch.columns) for column in stream.columns)
 
 
 def check_not_empty(source: Source, name: str, stream: Stream, rows: int, origin: str) -> None:
@@ -43,19 +47,29 @@ def check_not_empty(source: Source, name: str, stream: Stream, rows: int, origin
 
 
 def check_types(
-    con: duckdb.DuckDBPyConnection, source: Source, name: str, stream: Stream, data: Path, origin: str
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    name: str,
+    stream: Stream,
+    data: Path,
+    origin: str,
+    columns: Mapping[str, str],
 ) -> None:
     """Raises: SourceError if no value of a column is of its promised type: the source changed the type.
 
     Single values of a wrong type are rows for quarantine, not a reason to refuse the batch.
     """
-    typed = {column: spec.type for column, spec in stream.columns.items() if spec.type != "text"}
+    typed = {
+        present: spec.type
+        for column, spec in stream.columns.items()
+        if (present := stream.column_in(column, columns)) and not always_fits(columns[present], spec.type)
+    }
     if not typed:
         return
     counts = [
         f"count({said}), count(try_cast({said} as {kind})), any_value({said})::text"
         for column, kind in typed.items()
-        if (said := quoted(stream.source_column(column)))
+        if (said := quoted(column))
     ]
     row = con.execute(f"select {', '.join(counts)} from read_parquet({literal(str(data))})").fetchone()
     assert row is not None
@@ -63,11 +77,44 @@ def check_types(
         said, fitting, example = row[place * 3 : place * 3 + 3]
         if said > 1 and fitting == 0:
             raise SourceError(
-                f"{source.name}.{name}: no value of {stream.source_column(column)} in {origin} is {kind} "
+                f"{source.name}.{name}: no value of {column} in {origin} is {kind} "
                 f"(for example {example!r}): the source changed the column's type. "
                 f"Nothing of it was loaded; what was loaded before stays. "
                 f"Ask {stream.owner or source.owner}, then change sources/{source.name}/source.yaml."
             )
+
+
+def always_fits(declared: str, promised: str) -> bool:
+    """Whether every value of the declared type is one of the promised type, so that nothing needs to be tried."""
+    if promised == "text":
+        return True
+    fitting = {
+        "bigint": {
+            "bigint",
+            "integer",
+            "smallint",
+            "tinyint",
+            "int4",
+            "int8",
+            "utinyint",
+            "usmallint",
+            "uinteger",
+        },
+        "integer": {"integer", "smallint", "tinyint", "utinyint", "usmallint"},
+        "double": {"double", "double precision", "real", "float", "integer", "smallint", "tinyint"},
+        "boolean": {"boolean"},
+        "date": {"date"},
+        "timestamp": {"timestamp", "timestamp without time zone"},
+        "timestamptz": {"timestamptz", "timestamp with time zone"},
+    }
+    kind = re.sub(r"timestamp\(\d\)", "timestamp", declared.lower())
+    if kind in fitting.get(promised, set()):
+        return True
+    there, here = _DECIMAL.match(kind), _DECIMAL.match(promised)
+    if there is None or here is None:
+        return False
+    whole_there, whole_here = int(there[1]) - int(there[2]), int(here[1]) - int(here[2])
+    return whole_there <= whole_here and int(there[2]) <= int(here[2])
 
 
 def check_control(
@@ -78,19 +125,24 @@ def check_control(
     data: Path,
     origin: str,
     control: dict[str, str],
+    columns: Mapping[str, str],
 ) -> None:
-    """Compare what the source says (`rows`, `sum_<column>`) with what arrived in `data`.
+    """Compare what the source says (`rows`, `sum_<column>`, by month `…[2025-11]`) with what arrived in `data`.
 
     Raises: ControlTotalError with both figures.
     """
     for what, said in control.items():
-        if what == "rows":
-            expression = "count(*)"
-        else:
-            column = what.removeprefix("sum_")
-            promised = stream.columns[column].type
-            typed = f"try_cast({quoted(stream.source_column(column))} as {promised})"
-            expression = f"sum({typed})"
+        measure, _, period = what.removesuffix("]").partition("[")
+        expression = "count(*)"
+        if measure != "rows":
+            column = measure.removeprefix("sum_")
+            present = quoted(stream.column_in(column, columns) or stream.source_column(column))
+            expression = f"sum(try_cast({present} as {stream.columns[column].type}))"
+        if period:
+            assert stream.control is not None and stream.control.by is not None
+            by = quoted(stream.column_in(stream.control.by, columns) or stream.control.by)
+            month = f"coalesce(strftime(try_cast({by} as date), '%Y-%m'), 'none')"
+            expression += f" filter ({month} = {literal(period)})"
         row = con.execute(f"select {expression} from read_parquet({literal(str(data))})").fetchone()
         assert row is not None
         if not same_total(said, row[0]):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sources.contract import Source
-from tieout.ingest.load import raw_table
+from tieout.ingest.tables import raw_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,20 +41,14 @@ class ModuleRows:
     quarantined: int
 
 
-# A file or table that was sent again replaces what was wrong with it before.
 _OPEN = """
-    with newest as (
-        select source, stream, scope, max(batch_id) as batch_id from ops.batch group by all
-    )
-    select q.source, q.stream, q.origin, q.row_number, q.record_key, q.rule, q.reason, q.owner
-    from ops.quarantine as q
-    join newest using (source, stream, batch_id)
-    order by all
+    select source, stream, origin, row_number, record_key, rule, reason, owner
+    from ops.quarantine_open order by all
 """
 
 
 def open_quarantine(con: duckdb.DuckDBPyConnection) -> list[Quarantined]:
-    """Rows of the newest batches that are in quarantine."""
+    """Rows that are set aside and wait for a person or for the source."""
     return [Quarantined(*row) for row in con.execute(_OPEN).fetchall()]
 
 

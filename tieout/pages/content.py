@@ -302,7 +302,7 @@ def read_board(
     verified = last_verified_run(con) if "ops.check_result" in relations else None
     identities = _identities(con, sources, relations)
     metrics = _metrics(con, relations)
-    aside = open_quarantine(con) if {"ops.quarantine", "ops.batch"} <= relations else []
+    aside = open_quarantine(con) if "ops.quarantine_open" in relations else []
     return Board(
         company=_company(con, relations),
         publish=publish,
@@ -480,9 +480,6 @@ def _by_stream(rows: Sequence[str]) -> tuple[str, ...]:
 
 # --- what came in ---------------------------------------------------------------------------------
 
-# A file or table that was sent again replaces what was said about it before.
-_NEWEST = "(select source, stream, scope, max(batch_id) as batch_id from ops.batch group by all)"
-
 
 def _modules(
     con: duckdb.DuckDBPyConnection,
@@ -496,10 +493,10 @@ def _modules(
     if "ops.watermark" in relations:
         found = con.execute("select source, stream, complete_to from ops.watermark").fetchall()
         loaded = {(source, stream): moment for source, stream, moment in found}
-    if {"ops.control_total", "ops.batch"} <= relations:
+    if "ops.control_now" in relations:
         found = con.execute(
             "select source, stream, count(*), count(*) filter (where agrees)"
-            f" from ops.control_total join {_NEWEST} using (source, stream, batch_id) group by all"
+            " from ops.control_now group by all"
         ).fetchall()
         totals = {(source, stream): (count, agreeing) for source, stream, count, agreeing in found}
     set_aside: dict[tuple[str, str], int] = {}
@@ -553,11 +550,11 @@ def _row_counts(
 
 
 def _disagreements(con: duckdb.DuckDBPyConnection, relations: set[str]) -> tuple[Disagreement, ...]:
-    if not {"ops.control_total", "ops.batch"} <= relations:
+    if "ops.control_now" not in relations:
         return ()
     rows = con.execute(
         "select source, stream, origin, measure, source_says, landed"
-        f" from ops.control_total join {_NEWEST} using (source, stream, batch_id) where not agrees order by all"
+        " from ops.control_now where not agrees order by all"
     ).fetchall()
     return tuple(Disagreement(*row) for row in rows)
 

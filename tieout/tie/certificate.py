@@ -50,9 +50,7 @@ def issue(
     """
     aside = open_quarantine(con)
     disagreeing = con.execute(
-        "select source, stream, origin, measure from ops.control_total join ("
-        " select source, stream, max(batch_id) as batch_id from ops.batch group by all"
-        ") using (source, stream, batch_id) where not agrees order by all"
+        "select source, stream, origin, measure from ops.control_now where not agrees order by all"
     ).fetchall()
     watermarks = {
         f"{source}.{stream}": moment.isoformat()

@@ -10,16 +10,18 @@ import codecs
 import csv
 import json
 import shutil
-from dataclasses import dataclass, field
+import time
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sources.contract import Source, Stream
-from tieout.engine import literal
-from tieout.ingest.errors import ControlTotalError, SourceError
-from tieout.ingest.landing import Manifest, file_hash
+from tieout.engine import connect, literal
+from tieout.ingest.errors import ControlTotalError, IngestError, SourceError
+from tieout.ingest.intake.ask import Ask, Extracted, Report
+from tieout.ingest.intake.land import Received, land
+from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest, file_hash
 from tieout.ingest.promises import check_columns, has_columns
 
 if TYPE_CHECKING:
@@ -30,17 +32,39 @@ if TYPE_CHECKING:
 PARSED = "rows.parquet"
 
 
-@dataclass(frozen=True)
-class Received:
-    """One file in a draft batch: `data` is the Parquet file to load, with `_row` where it was parsed."""
+def pull_files(source: Source, landing: Landing, ask: Ask, done: Report) -> None:
+    """Pull every wanted stream of one drop folder; a stream that fails does not stop the others.
 
-    origin: str
-    data: str
-    rows: int
-    content_hash: str
-    unchanged: bool = False
-    columns: dict[str, str] = field(default_factory=dict)
-    control: dict[str, str] = field(default_factory=dict)
+    Raises: SourceError if the folder does not exist.
+    """
+    folder = Path(source.place())
+    if not folder.is_dir():
+        raise SourceError(f"{source.name}: the drop folder {folder} does not exist. Nothing was read.")
+    with connect() as con:
+        for name, stream in source.streams.items():
+            if not ask.wants(name):
+                continue
+            landed: list[Manifest] = []
+            rows = 0
+            try:
+                for file in drop_files(source, name, stream, folder):
+                    last = landing.latest(source.name, name, scope_of(stream, file))
+                    with landing.draft(source.name, name) as draft:
+                        received = land_file(con, source, name, stream, file, draft, last)
+                        if received is None:
+                            assert last is not None
+                            rows += last.rows
+                            continue
+                        rows += received.rows
+                        landed.append(land(con, source, name, landing, draft, received, ask.now))
+                done(Extracted(source.name, name, rows, tuple(landed)))
+            except IngestError as error:
+                done(Extracted(source.name, name, rows, tuple(landed), error))
+
+
+def scope_of(stream: Stream, file: Path) -> str:
+    """A file stands for the whole table, or (load `slice`) for itself."""
+    return file.name if stream.load == "slice" else WHOLE_TABLE
 
 
 def drop_files(source: Source, name: str, stream: Stream, folder: Path) -> list[Path]:
@@ -70,12 +94,13 @@ def land_file(
     file: Path,
     draft: Path,
     last: Manifest | None,
-) -> Received:
-    """Copy one file into a draft batch and parse it; skip the parsing if the last batch holds the same bytes.
+) -> Received | None:
+    """Copy one file into a draft batch and parse it; None if the last batch holds the same bytes.
 
     Raises: SourceError if the file cannot be read or is not what the contract says.
     """
     assert stream.format is not None
+    started = time.perf_counter()
     try:
         shutil.copyfile(file, draft / file.name)
     except OSError as error:
@@ -90,13 +115,24 @@ def land_file(
         stream.control is None or stream.control.kind != "file" or (last and last.control == control)
     )
     if last and last.content_hash == content and has_columns(last, stream) and same_control:
-        return Received(last.origin, last.data, last.rows, content, unchanged=True)
+        return None
     kind = stream.format.kind
     if kind == "parquet":
         columns = _parquet_columns(con, source, name, copy)
         check_columns(source, name, stream, set(columns), file.name)
         rows = _count(con, copy)
-        return Received(file.name, copy.name, rows, content, columns=columns, control=control)
+        return Received(
+            file.name,
+            copy.name,
+            rows,
+            content,
+            copy.stat().st_size,
+            columns,
+            declared=columns,
+            scope=scope_of(stream, file),
+            control=control,
+            seconds=time.perf_counter() - started,
+        )
     parse = {"csv": _parse_csv, "xlsx": _parse_xlsx, "json": _parse_json}[kind]
     records, footer = parse(source, name, stream, copy)
     if stream.control and stream.control.kind == "footer":
@@ -104,7 +140,18 @@ def land_file(
     rows = _write(con, stream, records, draft / PARSED)
     origin = f"{file.name}#{stream.format.sheet}" if stream.format.sheet else file.name
     columns = {stream.source_column(column): "text" for column in stream.columns}
-    return Received(origin, PARSED, rows, content, columns=columns, control=control)
+    return Received(
+        origin,
+        PARSED,
+        rows,
+        content,
+        copy.stat().st_size,
+        columns,
+        declared=columns,
+        scope=scope_of(stream, file),
+        control=control,
+        seconds=time.perf_counter() - started,
+    )
 
 
 Records = list[tuple[int, list[str | None]]]

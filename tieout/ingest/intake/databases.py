@@ -1,0 +1,375 @@
+"""Databases: every table of one system in one read-only snapshot; all of it, or what is new since the last pull.
+
+What is new is asked for by a cursor, from its last value less the promised lateness, so equal timestamps at
+the border, late commits and clocks that run behind lose nothing; rows that were read before are recognised by
+their hash and not landed twice. `deletes: keys` lists every key as well: that finds what was deleted, and what
+was committed later than the lateness allows.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sources.contract import BY_CURSOR, Source, Stream, duration
+from tieout.engine import literal, quoted
+from tieout.ingest.errors import IngestError, SourceError
+from tieout.ingest.intake.ask import Ask, Extracted, Report
+from tieout.ingest.intake.land import Received, fingerprint, land
+from tieout.ingest.intake.readers import Reader, open_reader
+from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest
+from tieout.ingest.promises import check_columns, has_columns
+
+ROWS, KEYS, SEEN = "rows.parquet", "keys.parquet", "seen.parquet"
+WINDOW = "window"  # how the scope of a batch begins that was read again on request
+# Up to so many rows that came later than promised are fetched by their keys; more of them, and the table is read.
+MISSED_BY_KEY = 1_000
+
+
+def pull_database(source: Source, landing: Landing, ask: Ask, done: Report) -> None:
+    """Pull every wanted stream of one database; a stream that fails does not stop the others."""
+    import duckdb
+
+    with open_reader(source) as reader:
+        for name, stream in source.streams.items():
+            if not ask.wants(name):
+                continue
+            try:
+                done(_pull(reader, source, name, stream, landing, ask))
+            except IngestError as error:
+                done(Extracted(source.name, name, error=error))
+            except (duckdb.Error, OSError) as error:
+                unread = SourceError(
+                    f"{source.name}.{name}: {stream.origin} could not be read to its end: "
+                    f"{reader.without_secret(error)}. Nothing of it was loaded; what was loaded before stays. "
+                    f"Repeat when the system is well."
+                )
+                done(Extracted(source.name, name, error=unread))
+
+
+def _pull(reader: Reader, source: Source, name: str, stream: Stream, landing: Landing, ask: Ask) -> Extracted:
+    started = time.perf_counter()
+    declared = reader.columns(stream.origin)
+    check_columns(source, name, stream, set(declared), stream.origin)
+    wanted = {column: present for column in stream.columns if (present := stream.column_in(column, declared))}
+    batches = [item for item in landing.batches(source.name, name) if not item.scope.startswith(WINDOW)]
+    last = batches[-1] if batches else None
+    folder = landing.folder(last) if last else None
+    pull = _Pull(reader, source, name, stream, declared, wanted, last, folder, ask)
+    with landing.draft(source.name, name) as draft:
+        got = pull.increment(draft) if stream.load in BY_CURSOR else pull.whole(draft)
+        if isinstance(got, int):
+            return Extracted(source.name, name, got)
+        fetched, received = got
+        timed = replace(received, seconds=time.perf_counter() - started)
+        manifest = land(reader.con, source, name, landing, draft, timed, ask.now)
+    return Extracted(source.name, name, fetched, (manifest,))
+
+
+class _Pull:
+    """One stream of one database while it is read."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        source: Source,
+        name: str,
+        stream: Stream,
+        declared: dict[str, str],
+        wanted: dict[str, str],
+        last: Manifest | None,
+        folder: Path | None,
+        ask: Ask,
+    ) -> None:
+        self.reader, self.con = reader, reader.con
+        self.source, self.name, self.stream = source, name, stream
+        self.declared, self.wanted = declared, wanted
+        # The newest batch that is no window, and where it lies.
+        self.last, self.folder = last, folder
+        self.ask = ask
+
+    # --- the whole table ---
+
+    def whole(self, draft: Path) -> int | tuple[int, Received]:
+        """Every row; the number of them alone if nothing has changed since the last batch."""
+        if self.ask.window:
+            return self._window(draft)
+        file = draft / ROWS
+        self.reader.copy(self.stream.origin, self._types(), None, file)
+        rows, content = fingerprint(self.con, file)
+        control = self._control()
+        last = self.last
+        if (
+            last
+            and last.scope == WHOLE_TABLE
+            and last.content_hash == content
+            and has_columns(last, self.stream)
+        ):
+            return rows
+        return rows, Received(
+            origin=self.stream.origin,
+            data=ROWS,
+            rows=rows,
+            content_hash=content,
+            bytes=file.stat().st_size,
+            columns=self._types(),
+            declared=self.declared,
+            control=control,
+        )
+
+    # --- what is new ---
+
+    def increment(self, draft: Path) -> int | tuple[int, Received]:
+        """Rows at or after the last cursor less lateness, and keys that came or went unseen."""
+        if self.ask.window:
+            return self._window(draft)
+        assert self.stream.cursor
+        cursor_names = ",".join(self.stream.cursor)
+        last = self.last
+        beginning = (
+            self.ask.full or last is None or last.cursor != cursor_names or not has_columns(last, self.stream)
+        )
+        low = None if beginning or last is None else self._lower(last.cursor_to)
+        file = draft / "fetched.parquet"
+        self.reader.copy(self.stream.origin, self._types(), self._between(low, self._ceiling()), file)
+        keys = None
+        if self.stream.deletes == "keys":
+            keys = draft / KEYS
+            self.reader.copy(
+                self.stream.origin, self._types([*self.stream.key, *self.stream.cursor]), None, keys
+            )
+            if not beginning:
+                self._fetch_missed(draft, file, keys)
+        cursor_to = self._highest(file, last)
+        fetched, rows, content = self._leave_out_seen(draft, file, beginning, cursor_to)
+        if rows == 0 and last is not None and not self._keys_changed(keys):
+            return fetched
+        return fetched, Received(
+            origin=self.stream.origin,
+            data=ROWS,
+            rows=rows,
+            content_hash=content,
+            bytes=(draft / ROWS).stat().st_size,
+            columns=self._types(),
+            declared=self.declared,
+            scope=f"from {low}" if low else "from the beginning",
+            complete=False,
+            control=self._control(),
+            cursor=cursor_names,
+            cursor_to=cursor_to,
+            keys=KEYS if keys else None,
+            seen=SEEN,
+        )
+
+    def _window(self, draft: Path) -> tuple[int, Received]:
+        """One window read again: its rows replace what is held of them, everything else stays."""
+        window = self.ask.window
+        assert window is not None
+        column = window.on or (",".join(self.stream.cursor) if self.stream.cursor else None)
+        if column is None:
+            raise SourceError(
+                f"{self.source.name}.{self.name}: has no cursor, so a window needs a column (--on <date column>). "
+                f"Nothing was read."
+            )
+        named = column.split(",")
+        if unknown := [item for item in named if item not in self.stream.columns]:
+            raise SourceError(
+                f"{self.source.name}.{self.name}: has no column {unknown[0]}. Nothing was read."
+            )
+        where, empty = [], []
+        for item in named:
+            kind, name = self.stream.columns[item].type, quoted(self.wanted[item])
+            low, high = self.reader.value(window.start, kind), self.reader.value(window.end, kind)
+            where.append(" and ".join([*empty, f"{name} >= {low}", f"{name} < {high}"]))
+            empty.append(f"{name} is null")
+        file = draft / ROWS
+        self.reader.copy(self.stream.origin, self._types(), where, file)
+        rows, content = fingerprint(self.con, file)
+        return rows, Received(
+            origin=self.stream.origin,
+            data=ROWS,
+            rows=rows,
+            content_hash=content,
+            bytes=file.stat().st_size,
+            columns=self._types(),
+            declared=self.declared,
+            scope=f"{WINDOW} {window}",
+            complete=False,
+        )
+
+    def _types(self, columns: list[str] | None = None) -> dict[str, str]:
+        """Source column → declared type, of the promised columns or of some of them."""
+        names = list(dict.fromkeys(columns or self.wanted))
+        return {self.wanted[name]: self.declared[self.wanted[name]] for name in names}
+
+    def _between(self, low: str | None, high: str | None) -> list[str] | None:
+        """Conditions, one per cursor column that may be the first one filled, and one for none."""
+        assert self.stream.cursor
+        if low is None and high is None:
+            return None
+        alternatives, empty = [], []
+        for name in self.stream.cursor:
+            column, kind = quoted(self.wanted[name]), self.stream.columns[name].type
+            bounds = [f"{column} >= {self.reader.value(low, kind)}"] if low is not None else []
+            bounds += [f"{column} <= {self.reader.value(high, kind)}"] if high is not None else []
+            alternatives.append(" and ".join([*empty, *bounds]))
+            empty.append(f"{column} is null")
+        return [*alternatives, " and ".join(empty)]
+
+    def _lower(self, cursor_to: str | None) -> str | None:
+        """Where the next pull begins: the highest cursor landed, less the lateness promised."""
+        if cursor_to is None or self._by_number:
+            return cursor_to
+        return str(datetime.fromisoformat(cursor_to) - duration(self.source.lateness_of(self.name)))
+
+    @property
+    def _by_number(self) -> bool:
+        assert self.stream.cursor
+        return self.stream.columns[self.stream.cursor[0]].type in {"bigint", "integer"}
+
+    def _ceiling(self) -> str | None:
+        if self.stream.ceiling is None:
+            return None
+        return str(self.reader.ask(self.stream.ceiling))
+
+    def _highest(self, file: Path, last: Manifest | None) -> str | None:
+        """The cursor landed so far, never beyond the clock: one row dated 2099 must not hide those that follow."""
+        assert self.stream.cursor
+        columns = ", ".join(quoted(self.wanted[name]) for name in self.stream.cursor)
+        kind = self.stream.columns[self.stream.cursor[0]].type
+        value = f"coalesce({columns})"
+        before = last.cursor_to if last and last.cursor == ",".join(self.stream.cursor) else None
+        if self._by_number:
+            highest = self._one(
+                f"select max(cast({value} as bigint)) from read_parquet({literal(str(file))})"
+            )
+            known = [int(str(item)) for item in (highest, before) if item is not None]
+            return str(max(known)) if known else None
+        # A cursor without a zone may be in UTC or in company time: the earlier of the two is the safe limit.
+        local = self.ask.now.astimezone(ZoneInfo(self.source.timezone)).replace(tzinfo=None)
+        limit = min(local, self.ask.now.astimezone(UTC).replace(tzinfo=None))
+        moment = (
+            f"cast(cast({value} as timestamptz) as timestamp)"
+            if kind == "timestamptz"
+            else f"cast({value} as timestamp)"
+        )
+        highest = self._one(
+            f"select max(least({moment}, {literal(str(limit))}::timestamp)) from read_parquet({literal(str(file))})"
+        )
+        known = [datetime.fromisoformat(str(item)) for item in (highest, before) if item is not None]
+        return str(max(known)) if known else None
+
+    def _leave_out_seen(
+        self, draft: Path, file: Path, beginning: bool, cursor_to: str | None
+    ) -> tuple[int, int, str]:
+        """Write the rows not landed before, and the hashes of those the next pull will read again.
+
+        Returns rows fetched, rows to land, and their fingerprint.
+        """
+        assert self.stream.cursor
+        fetched = int(str(self._one(f"select count(*) from read_parquet({literal(str(file))})")))
+        last = None if beginning else self.last
+        seen = self.folder / last.seen if self.folder and last and last.seen else None
+        if seen is None:
+            file.rename(draft / ROWS)
+        else:
+            self.con.execute(
+                f"copy (select r.* from read_parquet({literal(str(file))}) as r where hash(r) not in"
+                f" (select h from read_parquet({literal(str(seen))}))) to {literal(str(draft / ROWS))} (format parquet)"
+            )
+        again = "true"
+        if cursor_to is not None:
+            columns = ", ".join(quoted(self.wanted[name]) for name in self.stream.cursor)
+            low = self._lower(cursor_to)
+            compare = "bigint" if self._by_number else "timestamp"
+            again = f"(cast(coalesce({columns}) as {compare}) >= cast({literal(str(low))} as {compare}) or coalesce({columns}) is null)"
+        source = draft / ROWS if seen is None else file
+        self.con.execute(
+            f"copy (select hash(r) as h from read_parquet({literal(str(source))}) as r where {again})"
+            f" to {literal(str(draft / SEEN))} (format parquet)"
+        )
+        file.unlink(missing_ok=True)
+        rows, content = fingerprint(self.con, draft / ROWS)
+        return fetched, rows, content
+
+    def _fetch_missed(self, draft: Path, file: Path, keys: Path) -> None:
+        """Add rows whose key or cursor is new since the last key scan but lies before the window."""
+        assert self.stream.cursor
+        before = self._last_keys()
+        if before is None:
+            return
+        names = ", ".join(
+            quoted(self.wanted[name]) for name in dict.fromkeys([*self.stream.key, *self.stream.cursor])
+        )
+        key = [self.wanted[name] for name in self.stream.key]
+        listed = ", ".join(quoted(item) for item in key)
+        missed = self.con.execute(
+            f"""
+            select {listed} from (
+                select {names} from read_parquet({literal(str(keys))})
+                except select {names} from read_parquet({literal(str(before))})
+            ) except select {listed} from read_parquet({literal(str(file))})
+            """
+        ).fetchall()
+        if not missed:
+            return
+        where = None
+        if len(missed) <= MISSED_BY_KEY:
+            kinds = [self.stream.columns[name].type for name in self.stream.key]
+            where = [
+                " and ".join(
+                    f"{quoted(column)} = {self.reader.value(str(value), kind)}"
+                    for column, value, kind in zip(key, row, kinds, strict=True)
+                )
+                for row in missed
+            ]
+        more = draft / "missed.parquet"
+        self.reader.copy(self.stream.origin, self._types(), where, more)
+        self.con.execute(
+            f"create or replace temp table missed_keys as select {listed} from read_parquet({literal(str(keys))}) limit 0"
+        )
+        self.con.executemany(
+            f"insert into missed_keys values ({', '.join('?' for _ in key)})", [list(row) for row in missed]
+        )
+        both = draft / "both.parquet"
+        same_key = " and ".join(f"m.{quoted(item)} = r.{quoted(item)}" for item in key)
+        self.con.execute(
+            f"""
+            copy (
+                select * from read_parquet({literal(str(file))})
+                union all by name
+                select r.* from read_parquet({literal(str(more))}) as r semi join missed_keys as m on {same_key}
+            ) to {literal(str(both))} (format parquet)
+            """
+        )
+        more.unlink()
+        both.replace(file)
+
+    def _keys_changed(self, keys: Path | None) -> bool:
+        """Whether the keys are others than at the last batch, or were not listed then."""
+        if keys is None:
+            return False
+        before = self._last_keys()
+        return before is None or fingerprint(self.con, keys) != fingerprint(self.con, before)
+
+    def _last_keys(self) -> Path | None:
+        if self.folder is None or self.last is None or self.last.keys is None:
+            return None
+        return self.folder / self.last.keys
+
+    # --- what the system says ---
+
+    def _control(self) -> dict[str, str]:
+        """Counts and sums from the system itself, in its own SQL and in the same snapshot."""
+        control = self.stream.control
+        if control is None or control.kind != "query":
+            return {}
+        sums = {column: self.wanted[column] for column in control.sums}
+        return self.reader.totals(self.stream.origin, sums, self.wanted[control.by] if control.by else None)
+
+    def _one(self, sql: str) -> object:
+        row = self.con.execute(sql).fetchone()
+        return row[0] if row else None

@@ -1,0 +1,104 @@
+"""The last yards of every door: what was received is judged against the contract and becomes a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sources.contract import Source, contract_version
+from tieout.engine import literal
+from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest, batch_id
+from tieout.ingest.promises import check_control, check_not_empty, check_types
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True)
+class Received:
+    """One pull of one stream, lying in a draft folder: `data` is the Parquet file there to load.
+
+    `declared` is every column the source has now, `columns` those in `data`, both with the source's types.
+    `fetched` counts rows before those already landed were left out; control totals speak of these.
+    """
+
+    origin: str
+    data: str
+    rows: int
+    content_hash: str
+    bytes: int
+    columns: dict[str, str]
+    declared: dict[str, str] = field(default_factory=dict)
+    scope: str = WHOLE_TABLE
+    complete: bool = True
+    control: dict[str, str] = field(default_factory=dict)
+    cursor: str | None = None
+    cursor_to: str | None = None
+    keys: str | None = None
+    seen: str | None = None
+    evolved: dict[str, dict[str, str]] = field(default_factory=dict)
+    held: str | None = None
+    requests: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def land(
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    name: str,
+    landing: Landing,
+    draft: Path,
+    got: Received,
+    now: datetime,
+) -> Manifest:
+    """Check what lies in `draft` and make it a batch.
+
+    Raises: SourceError or ControlTotalError; then nothing lands.
+    """
+    stream = source.streams[name]
+    data = draft / got.data
+    where = got.origin
+    if got.complete:
+        check_not_empty(source, name, stream, got.rows, where)
+    check_types(con, source, name, stream, data, where, got.columns)
+    if got.complete:
+        check_control(con, source, name, stream, data, where, got.control, got.columns)
+    instant = landing.instant(source.name, name, now)
+    manifest = Manifest(
+        source=source.name,
+        stream=name,
+        batch_id=batch_id(instant, got.scope + got.origin, got.content_hash),
+        extracted_at=instant.isoformat(),
+        scope=got.scope,
+        origin=got.origin,
+        data=got.data,
+        rows=got.rows,
+        bytes=got.bytes,
+        content_hash=got.content_hash,
+        contract_version=contract_version(source),
+        columns=got.columns,
+        declared=got.declared,
+        control=got.control,
+        complete=got.complete,
+        cursor=got.cursor,
+        cursor_to=got.cursor_to,
+        keys=got.keys,
+        seen=got.seen,
+        evolved=got.evolved,
+        held=got.held,
+        requests=got.requests,
+        seconds=round(got.seconds, 3),
+    )
+    return landing.commit(draft, manifest)
+
+
+def fingerprint(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[int, str]:
+    """Row count and an order-free content hash of a Parquet file."""
+    row = con.execute(
+        f"select count(*), coalesce(sum(hash(r)::hugeint), 0), coalesce(bit_xor(hash(r)), 0)"
+        f" from read_parquet({literal(str(file))}) as r"
+    ).fetchone()
+    assert row is not None
+    return row[0], f"{row[0]}-{row[1]:x}-{row[2]:x}"

@@ -61,7 +61,10 @@ def landing_assets(source: Source) -> dg.AssetsDefinition:
     @dg.multi_asset(name=f"extract_{source.name}", specs=specs, pool=f"source_{source.name}")
     def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         outcomes = extract_all(
-            {source.name: source}, Landing(settings().landing), Ask(datetime.now(UTC)), lambda _: None
+            {source.name: source},
+            Landing(settings().landing),
+            {source.name: Ask(datetime.now(UTC))},
+            lambda _: None,
         )
         refused = [str(outcome.error) for outcome in outcomes if outcome.error]
         if refused:

@@ -18,21 +18,26 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from sources.contract import Source, read_sources
-from tieout.engine import connect
+from tieout.engine import INGEST_MEMORY, connect
 from tieout.fingerprint import definition_version, raw_version
+from tieout.ingest.controls import compare_controls
 from tieout.ingest.extract import extract_all
-from tieout.ingest.intake.ask import Ask, Extracted
+from tieout.ingest.intake.ask import Extracted
 from tieout.ingest.landing import Landing
 from tieout.ingest.ledger import advance_watermarks, ensure_ledger
 from tieout.ingest.load import Loaded, load_pending, pending
-from tieout.ingest.status import open_quarantine
+from tieout.ingest.status import open_quarantine, veiled
 from tieout.ingest.tables import ensure_raw_tables
+from tieout.ingest.wanted import Wanted
 from tieout.progress import Progress
 from tieout.settings import Settings
 
 if TYPE_CHECKING:
     from tieout.tie.certificate import Certificate
     from tieout.tie.verdict import Verdict
+
+
+EVERYTHING = Wanted()
 
 
 class Exit(IntEnum):
@@ -62,13 +67,19 @@ class Busy(Exception):
 
 
 def refresh(
-    settings: Settings, progress: Progress, *, now: datetime | None = None, force: bool = False
+    settings: Settings,
+    progress: Progress,
+    *,
+    now: datetime | None = None,
+    force: bool = False,
+    wanted: Wanted = EVERYTHING,
 ) -> Outcome:
     """Bring everything up to date and publish it, if it may be published.
 
     Args:
         now: Instant of this run (aware); the clock's, if not given.
         force: Build, verify and publish even if nothing has changed.
+        wanted: What to pull; the rest stays as it was loaded last.
     """
     now = now or datetime.now(UTC)
     with only_one(settings), stoppable():
@@ -76,7 +87,7 @@ def refresh(
         run_id = f"R{now:%Y%m%dT%H%M%S%f}"
         opened(settings, sources, run_id, now)
         try:
-            outcome = _refresh(settings, sources, progress, run_id, now, force)
+            outcome = _refresh(settings, sources, progress, run_id, now, force, wanted)
         except Exception as error:
             _close_run(settings, run_id, "failed", f"{type(error).__name__}: {error}")
             raise
@@ -93,10 +104,11 @@ def _refresh(
     run_id: str,
     now: datetime,
     force: bool,
+    wanted: Wanted,
 ) -> Outcome:
     from tieout.transform.dbt import TransformError
 
-    extracted = extract(settings, sources, progress, now)
+    extracted = extract(settings, sources, progress, now, wanted)
     seen = [(item.source, item.stream) for item in extracted if not item.error]
     loads = load(settings, sources, progress, now, seen)
     loaded = sum(item.loaded + item.deleted for item in loads)
@@ -107,9 +119,8 @@ def _refresh(
     fingerprint = inputs(settings)
     last = last_publish(settings)
     if last and last["fingerprint"] == fingerprint and not force and _still_there(settings, last):
-        quarantined = _quarantined(settings)
         return Outcome(
-            Exit.NOT_CERTIFIED if quarantined else Exit.OK,
+            Exit.NOT_CERTIFIED if _reserved(settings) else Exit.OK,
             "unchanged",
             f"nothing has changed since publish {last['publish_id']}: nothing was built or published",
             last["publish_id"],
@@ -163,21 +174,30 @@ def _close_run(settings: Settings, run_id: str, state: str, message: str) -> Non
 
 
 def extract(
-    settings: Settings, sources: dict[str, Source], progress: Progress, now: datetime
+    settings: Settings,
+    sources: dict[str, Source],
+    progress: Progress,
+    now: datetime,
+    wanted: Wanted = EVERYTHING,
 ) -> list[Extracted]:
-    """Pull every source side by side into landing."""
-    total = sum(len(source.streams) for source in sources.values())
+    """Pull every wanted source side by side into landing."""
+    asks = wanted.asks(sources, now)
+    total = sum(asks[name].wants(stream) for name in asks for stream in sources[name].streams)
     progress.start("extract", total)
 
     def report(outcome: Extracted) -> None:
         crash_point("extract")
         progress.advance(f"{outcome.source}.{outcome.stream}: {outcome.rows:,} rows")
 
-    outcomes = extract_all(sources, Landing(settings.landing), Ask(now), report)
+    outcomes = extract_all(sources, Landing(settings.landing), asks, report)
     failed = [outcome for outcome in outcomes if outcome.error]
     rows = sum(outcome.rows for outcome in outcomes)
     batches = sum(len(outcome.landed) for outcome in outcomes)
-    summary = f"{rows:,} rows read from {total - len(failed)} streams of {len(sources)} systems, {batches} new batches"
+    summary = (
+        f"{rows:,} rows read from {total - len(failed)} streams of {len(asks)} systems, {batches} new batches"
+    )
+    for note in dict.fromkeys(note for outcome in outcomes for note in outcome.notes):
+        progress.warn(note)
     for error in dict.fromkeys(str(outcome.error) for outcome in failed):
         progress.warn(error)
     progress.end(summary + (f", {len(failed)} streams refused" if failed else ""), ok=not failed)
@@ -197,7 +217,7 @@ def load(
         seen: (source, stream) of every pull of this run that did not fail; their watermarks advance.
     """
     landing = Landing(settings.landing)
-    with connect(settings.warehouse) as con:
+    with connect(settings.warehouse, memory=INGEST_MEMORY) as con:
         progress.start("load", len(pending(con, sources, landing)))
 
         def report(outcome: Loaded) -> None:
@@ -206,11 +226,19 @@ def load(
 
         outcomes = load_pending(con, sources, landing, now, report)
         advance_watermarks(con, seen, now)
+        compared = compare_controls(con, sources, landing, now)
         aside = open_quarantine(con)
-    for row in aside[:10]:
+        shown = veiled(con, sources, aside[:10])
+    for row in shown:
         progress.warn(f"quarantined: {row}")
-    if len(aside) > 10:
-        progress.warn(f'… and {len(aside) - 10} more: tieout query --warehouse "from ops.quarantine"')
+    if aside:
+        more = f"… and {len(aside) - 10} more: " if len(aside) > 10 else ""
+        progress.warn(f"{more}`tieout quarantine` lists them, `tieout quarantine show ID` says what to do")
+    for total in compared:
+        if not total.agrees:
+            progress.warn(
+                f"{total.source}: {total.name} should be {total.source_says}, but we hold {total.we_hold}: `tieout controls`"
+            )
     progress.end(
         f"{sum(item.loaded for item in outcomes):,} rows loaded, "
         f"{sum(item.unchanged for item in outcomes):,} unchanged, "
@@ -300,7 +328,8 @@ def publish(
 
     publish_id = f"P{now:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
     with connect(settings.warehouse) as con:
-        certificate = issue(con, publish_id, run_id, said, definition_version(settings.project), now)
+        version = definition_version(settings.project)
+        certificate = issue(con, publish_id, run_id, said, version, now, read_sources(settings.sources))
         hashes = schema_hashes(con, ("marts", "metrics"))
     progress.start("publish")
     crash_point("publish")
@@ -373,9 +402,13 @@ def _still_there(settings: Settings, last: dict[str, str]) -> bool:
     return holds(settings, last["publish_id"], last["snapshot"])
 
 
-def _quarantined(settings: Settings) -> int:
+def _reserved(settings: Settings) -> bool:
+    """Whether what was loaded speaks against a certificate: rows in quarantine, totals that do not agree."""
     with connect(settings.warehouse) as con:
-        return len(open_quarantine(con))
+        row = con.execute(
+            "select exists (from ops.quarantine_open) or exists (from ops.control_now where not agrees)"
+        ).fetchone()
+        return bool(row and row[0])
 
 
 # --- one run at a time, and runs that are killed --------------------------------------------------

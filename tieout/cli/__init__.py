@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from tieout.cli import demo, dev, metric, query, refresh, serve, status, sync, tie, trace
+from tieout.cli import demo, dev, inbox, metric, query, refresh, serve, source, status, sync, tie, trace
 
 app = typer.Typer(
     name="tieout",
@@ -24,12 +24,15 @@ Questions:   [bold]tieout metric[/bold], [bold]tieout trace[/bold], [bold]tieout
 
 app.command("demo")(demo.demo)
 app.command("refresh")(refresh.refresh)
+app.command("backfill")(refresh.backfill)
 app.command("status")(status.status)
 app.command("query")(query.query)
 app.command("metric")(metric.metric)
 app.command("tie")(tie.tie)
 app.command("trace")(trace.trace)
 app.command("serve")(serve.serve)
+app.command("inbox")(inbox.inbox)
+app.add_typer(source.app, name="source")
 app.command("dev")(dev.dev)
 app.command("sync", hidden=True)(sync.sync)
 

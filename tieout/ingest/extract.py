@@ -5,6 +5,7 @@ Sources are pulled side by side, each through its door. What has not changed sin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from sources.contract import DATABASES, ContractError, Source
@@ -14,17 +15,23 @@ from tieout.ingest.landing import Landing
 
 
 def extract_all(
-    sources: dict[str, Source], landing: Landing, ask: Ask, report: Report, *, workers: int = 4
+    sources: dict[str, Source], landing: Landing, asks: Mapping[str, Ask], report: Report, *, workers: int = 4
 ) -> list[Extracted]:
-    """Pull every stream of every source; one failing stream does not stop the others.
+    """Pull every wanted stream of every source; one failing stream does not stop the others.
 
     Args:
-        ask: What to pull; its `now` (aware, UTC) becomes part of every batch id.
+        asks: What to pull, by source; a source that is not named is left alone.
         report: Called from worker threads after each stream.
     """
-    landing.sweep(ask.now)
-    with ThreadPoolExecutor(max_workers=min(workers, len(sources)), thread_name_prefix="extract") as pool:
-        pulls = [pool.submit(extract_source, source, landing, ask, report) for source in sources.values()]
+    landing.sweep()
+    if not asks:
+        return []
+    with ThreadPoolExecutor(max_workers=min(workers, len(asks)), thread_name_prefix="extract") as pool:
+        pulls = [
+            pool.submit(extract_source, source, landing, asks[name], report)
+            for name, source in sources.items()
+            if name in asks
+        ]
         return [outcome for pull in pulls for outcome in pull.result()]
 
 

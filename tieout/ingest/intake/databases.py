@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from sources.contract import BY_CURSOR, Source, Stream, duration
 from tieout.engine import literal, quoted
+from tieout.ingest.controls import ask_controls, keep_answers
 from tieout.ingest.errors import IngestError, SourceError
 from tieout.ingest.intake.ask import Ask, Extracted, Report
+from tieout.ingest.intake.cursor import Cursor
 from tieout.ingest.intake.land import Received, fingerprint, land
 from tieout.ingest.intake.readers import Reader, open_reader
 from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest
@@ -48,6 +49,8 @@ def pull_database(source: Source, landing: Landing, ask: Ask, done: Report) -> N
                     f"Repeat when the system is well."
                 )
                 done(Extracted(source.name, name, error=unread))
+        if ask.streams is None and ask.window is None:  # after the streams: a query that fails may end the snapshot
+            keep_answers(landing, source, ask_controls(reader, source), ask.now)
 
 
 def _pull(reader: Reader, source: Source, name: str, stream: Stream, landing: Landing, ask: Ask) -> Extracted:
@@ -132,7 +135,7 @@ class _Pull:
         beginning = (
             self.ask.full or last is None or last.cursor != cursor_names or not has_columns(last, self.stream)
         )
-        low = None if beginning or last is None else self._lower(last.cursor_to)
+        low = None if beginning or last is None else self._cursor.lower(last.cursor_to)
         file = draft / "fetched.parquet"
         self.reader.copy(self.stream.origin, self._types(), self._between(low, self._ceiling()), file)
         keys = None
@@ -143,8 +146,12 @@ class _Pull:
             )
             if not beginning:
                 self._fetch_missed(draft, file, keys)
-        cursor_to = self._highest(file, last)
-        fetched, rows, content = self._leave_out_seen(draft, file, beginning, cursor_to)
+        before = last.cursor_to if last and last.cursor == cursor_names else None
+        cursor_to = self._cursor.highest(self.con, file, before, self.ask.now)
+        fetched = int(str(self._one(f"select count(*) from read_parquet({literal(str(file))})")))
+        seen = None if beginning or not last or not last.seen or not self.folder else self.folder / last.seen
+        self._cursor.leave_out_seen(self.con, file, seen, cursor_to, draft / ROWS, draft / SEEN)
+        rows, content = fingerprint(self.con, draft / ROWS)
         if rows == 0 and last is not None and not self._keys_changed(keys):
             return fetched
         return fetched, Received(
@@ -181,7 +188,7 @@ class _Pull:
             )
         where, empty = [], []
         for item in named:
-            kind, name = self.stream.columns[item].type, quoted(self.wanted[item])
+            kind, name = self.stream.columns[item].type, self._ordered(item)
             low, high = self.reader.value(window.start, kind), self.reader.value(window.end, kind)
             where.append(" and ".join([*empty, f"{name} >= {low}", f"{name} < {high}"]))
             empty.append(f"{name} is null")
@@ -205,6 +212,10 @@ class _Pull:
         names = list(dict.fromkeys(columns or self.wanted))
         return {self.wanted[name]: self.declared[self.wanted[name]] for name in names}
 
+    def _ordered(self, column: str) -> str:
+        present = self.wanted[column]
+        return self.reader.ordered(present, self.declared[present], self.stream.columns[column].type)
+
     def _between(self, low: str | None, high: str | None) -> list[str] | None:
         """Conditions, one per cursor column that may be the first one filled, and one for none."""
         assert self.stream.cursor
@@ -212,88 +223,27 @@ class _Pull:
             return None
         alternatives, empty = [], []
         for name in self.stream.cursor:
-            column, kind = quoted(self.wanted[name]), self.stream.columns[name].type
+            column, kind = self._ordered(name), self.stream.columns[name].type
             bounds = [f"{column} >= {self.reader.value(low, kind)}"] if low is not None else []
             bounds += [f"{column} <= {self.reader.value(high, kind)}"] if high is not None else []
             alternatives.append(" and ".join([*empty, *bounds]))
             empty.append(f"{column} is null")
         return [*alternatives, " and ".join(empty)]
 
-    def _lower(self, cursor_to: str | None) -> str | None:
-        """Where the next pull begins: the highest cursor landed, less the lateness promised."""
-        if cursor_to is None or self._by_number:
-            return cursor_to
-        return str(datetime.fromisoformat(cursor_to) - duration(self.source.lateness_of(self.name)))
-
-    @property
-    def _by_number(self) -> bool:
+    @cached_property
+    def _cursor(self) -> Cursor:
         assert self.stream.cursor
-        return self.stream.columns[self.stream.cursor[0]].type in {"bigint", "integer"}
+        return Cursor(
+            tuple(self.wanted[name] for name in self.stream.cursor),
+            self.stream.columns[self.stream.cursor[0]].type,
+            duration(self.source.lateness_of(self.name)),
+            self.source.timezone,
+        )
 
     def _ceiling(self) -> str | None:
         if self.stream.ceiling is None:
             return None
         return str(self.reader.ask(self.stream.ceiling))
-
-    def _highest(self, file: Path, last: Manifest | None) -> str | None:
-        """The cursor landed so far, never beyond the clock: one row dated 2099 must not hide those that follow."""
-        assert self.stream.cursor
-        columns = ", ".join(quoted(self.wanted[name]) for name in self.stream.cursor)
-        kind = self.stream.columns[self.stream.cursor[0]].type
-        value = f"coalesce({columns})"
-        before = last.cursor_to if last and last.cursor == ",".join(self.stream.cursor) else None
-        if self._by_number:
-            highest = self._one(
-                f"select max(cast({value} as bigint)) from read_parquet({literal(str(file))})"
-            )
-            known = [int(str(item)) for item in (highest, before) if item is not None]
-            return str(max(known)) if known else None
-        # A cursor without a zone may be in UTC or in company time: the earlier of the two is the safe limit.
-        local = self.ask.now.astimezone(ZoneInfo(self.source.timezone)).replace(tzinfo=None)
-        limit = min(local, self.ask.now.astimezone(UTC).replace(tzinfo=None))
-        moment = (
-            f"cast(cast({value} as timestamptz) as timestamp)"
-            if kind == "timestamptz"
-            else f"cast({value} as timestamp)"
-        )
-        highest = self._one(
-            f"select max(least({moment}, {literal(str(limit))}::timestamp)) from read_parquet({literal(str(file))})"
-        )
-        known = [datetime.fromisoformat(str(item)) for item in (highest, before) if item is not None]
-        return str(max(known)) if known else None
-
-    def _leave_out_seen(
-        self, draft: Path, file: Path, beginning: bool, cursor_to: str | None
-    ) -> tuple[int, int, str]:
-        """Write the rows not landed before, and the hashes of those the next pull will read again.
-
-        Returns rows fetched, rows to land, and their fingerprint.
-        """
-        assert self.stream.cursor
-        fetched = int(str(self._one(f"select count(*) from read_parquet({literal(str(file))})")))
-        last = None if beginning else self.last
-        seen = self.folder / last.seen if self.folder and last and last.seen else None
-        if seen is None:
-            file.rename(draft / ROWS)
-        else:
-            self.con.execute(
-                f"copy (select r.* from read_parquet({literal(str(file))}) as r where hash(r) not in"
-                f" (select h from read_parquet({literal(str(seen))}))) to {literal(str(draft / ROWS))} (format parquet)"
-            )
-        again = "true"
-        if cursor_to is not None:
-            columns = ", ".join(quoted(self.wanted[name]) for name in self.stream.cursor)
-            low = self._lower(cursor_to)
-            compare = "bigint" if self._by_number else "timestamp"
-            again = f"(cast(coalesce({columns}) as {compare}) >= cast({literal(str(low))} as {compare}) or coalesce({columns}) is null)"
-        source = draft / ROWS if seen is None else file
-        self.con.execute(
-            f"copy (select hash(r) as h from read_parquet({literal(str(source))}) as r where {again})"
-            f" to {literal(str(draft / SEEN))} (format parquet)"
-        )
-        file.unlink(missing_ok=True)
-        rows, content = fingerprint(self.con, draft / ROWS)
-        return fetched, rows, content
 
     def _fetch_missed(self, draft: Path, file: Path, keys: Path) -> None:
         """Add rows whose key or cursor is new since the last key scan but lies before the window."""

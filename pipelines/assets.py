@@ -16,9 +16,6 @@ from tieout.engine import connect
 from tieout.ingest.extract import extract_all
 from tieout.ingest.intake.ask import Ask
 from tieout.ingest.landing import Landing
-from tieout.ingest.ledger import advance_watermarks, ensure_ledger
-from tieout.ingest.load import load_pending
-from tieout.ingest.tables import ensure_raw_tables
 from tieout.settings import settings
 from tieout.tie.verdict import verdict
 from tieout.transform import dbt
@@ -94,14 +91,11 @@ def raw_assets(source: Source) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name=f"load_{source.name}", specs=specs, pool=WAREHOUSE_POOL)
     def load(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-        promised = {source.name: source}
-        with connect(settings().warehouse) as con:
-            ensure_ledger(con)
-            ensure_raw_tables(con, promised)
-            now = datetime.now(UTC)
-            outcomes = load_pending(con, promised, Landing(settings().landing), now, lambda _: None)
-            # This step runs only when the pull of the whole source has succeeded.
-            advance_watermarks(con, [(source.name, name) for name in source.streams], now)
+        # This step runs only when the pull of the whole source has succeeded.
+        seen = [(source.name, name) for name in source.streams]
+        outcomes = refresh.load(
+            settings(), {source.name: source}, StepLog(context.log), datetime.now(UTC), seen
+        )
         for name in source.streams:
             mine = [item for item in outcomes if item.stream == name]
             yield dg.MaterializeResult(

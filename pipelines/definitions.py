@@ -6,6 +6,7 @@ import dagster as dg
 
 from pipelines.assets import landing_assets, metric_assets, model_assets, publish_assets, raw_assets
 from pipelines.checks import suite_and_identity_checks
+from pipelines.sensors import hinted
 from sources.contract import read_sources
 from tieout.settings import settings
 
@@ -38,5 +39,6 @@ defs = dg.Definitions(
     asset_checks=[suite_and_identity_checks()],
     jobs=[refresh_all],
     schedules=[nightly],
+    sensors=[hinted],
     executor=dg.in_process_executor,
 )

@@ -7,6 +7,7 @@ and the next refresh completes. The same steps are the assets of `pipelines/`.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from sources.contract import Source, read_sources
 from tieout.engine import INGEST_MEMORY, connect
 from tieout.fingerprint import definition_version, raw_version
 from tieout.ingest.controls import compare_controls
+from tieout.ingest.drift import comment_columns, effective, open_holds
 from tieout.ingest.extract import extract_all
 from tieout.ingest.intake.ask import Extracted
 from tieout.ingest.landing import Landing
@@ -120,7 +122,7 @@ def _refresh(
     last = last_publish(settings)
     if last and last["fingerprint"] == fingerprint and not force and _still_there(settings, last):
         return Outcome(
-            Exit.NOT_CERTIFIED if _reserved(settings) else Exit.OK,
+            Exit.NOT_CERTIFIED if _reserved(settings) or held(settings) else Exit.OK,
             "unchanged",
             f"nothing has changed since publish {last['publish_id']}: nothing was built or published",
             last["publish_id"],
@@ -217,14 +219,19 @@ def load(
         seen: (source, stream) of every pull of this run that did not fail; their watermarks advance.
     """
     landing = Landing(settings.landing)
+    taken = {name: effective(source, landing) for name, source in sources.items()}
     with connect(settings.warehouse, memory=INGEST_MEMORY) as con:
-        progress.start("load", len(pending(con, sources, landing)))
+        ensure_ledger(con)
+        ensure_raw_tables(con, taken)
+        for name, source in taken.items():
+            comment_columns(con, sources[name], source)
+        progress.start("load", len(pending(con, taken, landing)))
 
         def report(outcome: Loaded) -> None:
             crash_point("load")
             progress.advance(f"{outcome.source}.{outcome.stream}")
 
-        outcomes = load_pending(con, sources, landing, now, report)
+        outcomes = load_pending(con, taken, landing, now, report)
         advance_watermarks(con, seen, now)
         compared = compare_controls(con, sources, landing, now)
         aside = open_quarantine(con)
@@ -239,13 +246,27 @@ def load(
             progress.warn(
                 f"{total.source}: {total.name} should be {total.source_says}, but we hold {total.we_hold}: `tieout controls`"
             )
+    waiting = held(settings)
+    for line in waiting:
+        progress.warn(line)
     progress.end(
         f"{sum(item.loaded for item in outcomes):,} rows loaded, "
         f"{sum(item.unchanged for item in outcomes):,} unchanged, "
         f"{sum(item.deleted for item in outcomes):,} deleted, {len(aside):,} in quarantine",
-        ok=not aside,
+        ok=not aside and not waiting,
     )
     return outcomes
+
+
+def held(settings: Settings) -> list[str]:
+    """Batches that wait for a person because the shape of their stream has changed, one line each."""
+    landing = Landing(settings.landing)
+    return [
+        f"{batch.source}.{batch.stream} is held since {batch.extracted_at[:16]}: {batch.held} (`tieout drift`)"
+        for name, source in read_sources(settings.sources).items()
+        for stream in source.streams
+        for batch in open_holds(landing, name, stream)
+    ]
 
 
 def transform(settings: Settings, progress: Progress) -> None:
@@ -279,6 +300,7 @@ def measure(settings: Settings, progress: Progress) -> None:
     from tieout.transform.dbt import target
 
     progress.start("metrics")
+    crash_point("measure")
     with connect(settings.warehouse) as con:
         layer = build_layer(
             con, target(settings) / "semantic_manifest.json", target(settings) / "manifest.json"
@@ -329,7 +351,8 @@ def publish(
     publish_id = f"P{now:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
     with connect(settings.warehouse) as con:
         version = definition_version(settings.project)
-        certificate = issue(con, publish_id, run_id, said, version, now, read_sources(settings.sources))
+        sources = read_sources(settings.sources)
+        certificate = issue(con, publish_id, run_id, said, version, now, sources, held(settings))
         hashes = schema_hashes(con, ("marts", "metrics"))
     progress.start("publish")
     crash_point("publish")
@@ -375,13 +398,12 @@ def page(settings: Settings, progress: Progress, now: datetime) -> None:
 def inputs(settings: Settings) -> str:
     """Fingerprint of everything a publish depends on: loaded rows and definitions."""
     with connect(settings.warehouse) as con:
-        return f"{raw_version(con)}{definition_version(settings.project)}"
+        waiting = hashlib.sha256("".join(held(settings)).encode()).hexdigest()[:4] if held(settings) else ""
+        return f"{raw_version(con)}{definition_version(settings.project)}{waiting}"
 
 
 def content_version(hashes: dict[str, str]) -> str:
     """One hash over the content hashes of all published tables."""
-    import hashlib
-
     return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:16]
 
 

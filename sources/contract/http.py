@@ -15,126 +15,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from sources.contract.references import is_reference
+from sources.contract.http_auth import Auth, Fields, Scalar, check_secrets, placeholders
 from tieout.strict import Identifier, Strict
 
 if TYPE_CHECKING:
     from sources.contract.stream import Stream
 
-_PLACEHOLDER = re.compile(r"\{([a-z_]+(?:\.[A-Za-z0-9_]+)?)\}")
 _KNOWN = {"page", "size", "offset", "cursor", "since", "from", "to", "now"}
-_SECRET_KEY = re.compile(r"(secret|password|passwd|pwd|token|api_?key|sign)", re.IGNORECASE)
-# Vendors sign in their own ways: a class of these modules, called with the connection's options.
-CUSTOM_AUTH = re.compile(
-    r"^(sources\.connectors\.[a-z0-9_.]+|dlt\.sources\.helpers\.rest_client\.auth):[A-Za-z]\w*$"
-)
-
-
-def _is_secret_reference(text: str) -> str:
-    if not is_reference(text):
-        raise ValueError("a secret is written here; use env:NAME, file:PATH or secret:NAME")
-    return text
-
-
-Secret = Annotated[str, AfterValidator(_is_secret_reference)]
-Scalar = str | int | float | bool
-Fields = dict[str, Any]
-
-
-class Bearer(Strict):
-    """`Authorization: Bearer …`."""
-
-    kind: Literal["bearer"]
-    token: Secret
-
-
-class Basic(Strict):
-    """User and password with every request."""
-
-    kind: Literal["basic"]
-    username: str
-    password: Secret
-
-
-class Key(Strict):
-    """A key in a header or in the query."""
-
-    kind: Literal["header", "query"]
-    name: str
-    value: Secret
-    prefix: str = ""
-
-
-class OAuth2(Strict):
-    """Client credentials: a token is fetched (from `url`, below the connection's address) and renewed in time.
-
-    `send`: whether the client says who it is in the form or in a basic header. `data`: more form fields.
-    """
-
-    kind: Literal["oauth2"]
-    url: str
-    client_id: str
-    client_secret: Secret
-    scope: str | None = None
-    data: dict[str, str] = {}
-    send: Literal["form", "basic"] = "form"
-
-
-class Session(Strict):
-    """A login whose answer holds a token (at `token`); it is sent in `header`, `query` or `cookie`.
-
-    `expires`: where the answer says how many seconds it lives. A session that ends earlier is noticed by
-    `errors.expired` or HTTP 401, and the login is repeated once for it.
-    """
-
-    kind: Literal["session"]
-    path: str
-    method: Literal["get", "post"] = "post"
-    params: Fields = {}
-    body: Fields | list[Any] | None = None
-    form: Fields | None = None
-    token: str
-    expires: str | None = None
-    header: str | None = None
-    query: str | None = None
-    cookie: str | None = None
-    prefix: str = ""
-
-    @model_validator(mode="after")
-    def _is_sent_somewhere(self) -> Session:
-        if sum(item is not None for item in (self.header, self.query, self.cookie)) != 1:
-            raise ValueError("say where the token is sent: one of `header`, `query`, `cookie`")
-        _check_secrets({**self.params, **(self.form or {})}, "auth")
-        _check_secrets(self.body, "auth.body")
-        return self
-
-
-class Custom(Strict):
-    """A requests `AuthBase` of ours or of dlt, `module:Class`; called with `arguments`, references resolved.
-
-    It is applied to every attempt anew, so a signature's time stamp is never older than the attempt.
-    """
-
-    kind: Literal["custom"]
-    use: str
-    arguments: dict[str, str] = {}
-
-    @model_validator(mode="after")
-    def _is_ours(self) -> Custom:
-        if not CUSTOM_AUTH.match(self.use):
-            raise ValueError(
-                f"use: {self.use!r} is no class of sources.connectors or of dlt's rest_client.auth; "
-                f"write sources.connectors.<vendor>:<Class>"
-            )
-        return self
-
-
-Auth = Annotated[
-    Bearer | Basic | Key | OAuth2 | Session | Custom,
-    Field(discriminator="kind"),
-]
 
 
 class Errors(Strict):
@@ -168,14 +57,14 @@ class Http(Strict):
 
     format: Literal["json", "xml"] = "json"
     auth: Auth | None = None
-    headers: dict[str, str] = {}
-    params: Fields = {}
+    headers: dict[str, str] = Field(default_factory=dict)
+    params: Fields = Field(default_factory=dict)
     errors: Errors = Errors()
 
     @model_validator(mode="after")
     def _no_secret_is_written_down(self) -> Http:
-        _check_secrets(self.headers, "headers")
-        _check_secrets(self.params, "params")
+        check_secrets(self.headers, "headers")
+        check_secrets(self.params, "params")
         return self
 
 
@@ -301,8 +190,8 @@ class Request(Strict):
     """
 
     method: Literal["get", "post"] = "get"
-    params: Fields = {}
-    headers: dict[str, str] = {}
+    params: Fields = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict)
     body: Fields | list[Any] | None = None
     form: Fields | None = None
     records: str = ""
@@ -320,16 +209,20 @@ class Request(Strict):
         if self.parent:
             foreign = self.model_fields_set - {"parent", "records", "sparse", "times"}
             if foreign:
-                raise ValueError(f"`{sorted(foreign)[0]}` belongs to the request of {self.parent}, not of its rows")
+                raise ValueError(
+                    f"`{sorted(foreign)[0]}` belongs to the request of {self.parent}, not of its rows"
+                )
             if not self.records:
-                raise ValueError("`parent` needs `records`: the field of the parent's rows that holds the rows")
+                raise ValueError(
+                    "`parent` needs `records`: the field of the parent's rows that holds the rows"
+                )
             return self
         if self.method == "get" and (self.body is not None or self.form is not None):
             raise ValueError("`body` and `form` need `method: post`")
         if self.body is not None and self.form is not None:
             raise ValueError("say `body` (JSON) or `form`, not both")
         for text in (self.params, self.headers, self.body, self.form):
-            _check_secrets(text, "request")
+            check_secrets(text, "request")
         used = set(placeholders([self.params, self.headers, self.body, self.form]))
         self._check_placeholders(used)
         if self.beginning is not None and not re.match(r"^\d{4}-\d\d-\d\d", self.beginning):
@@ -355,17 +248,6 @@ class Request(Strict):
                 raise ValueError(f"{{{item}}} has no value with paging {self.paging.kind!r}")
 
 
-def placeholders(value: Any) -> list[str]:
-    """Every placeholder in a tree of lists, mappings and texts."""
-    if isinstance(value, str):
-        return _PLACEHOLDER.findall(value)
-    if isinstance(value, dict):
-        return [item for part in value.values() for item in placeholders(part)]
-    if isinstance(value, list | tuple):
-        return [item for part in value for item in placeholders(part)]
-    return []
-
-
 def family_faults(streams: dict[str, Stream]) -> list[str]:
     """What is wrong between streams: parents that are not there, children of children, controls nobody answers."""
     faults = []
@@ -383,9 +265,13 @@ def family_faults(streams: dict[str, Stream]) -> list[str]:
                 faults.append(f"streams.{name}: load {stream.load!r}; its parent is loaded {parent.load!r}")
         if stream.control and stream.control.kind == "query":
             if request.total is None:
-                faults.append(f"streams.{name}: control `query` needs `request.total`: where the answer names it")
+                faults.append(
+                    f"streams.{name}: control `query` needs `request.total`: where the answer names it"
+                )
             if stream.control.sums:
-                faults.append(f"streams.{name}: control.sums: HTTP answers name no sums; use the source's `controls`")
+                faults.append(
+                    f"streams.{name}: control.sums: HTTP answers name no sums; use the source's `controls`"
+                )
         if stream.deletes == "keys" and request.parent is None and request.keys is None:
             faults.append(f"streams.{name}: deletes `keys` needs `request.keys`: how all keys are asked for")
     return faults
@@ -394,16 +280,3 @@ def family_faults(streams: dict[str, Stream]) -> list[str]:
 def _check_end(end: str | None, more: str | None) -> None:
     if end == "more" and more is None:
         raise ValueError("paging: end `more` needs `more`: where the answer says whether there is more")
-
-
-def _check_secrets(value: Any, where: str) -> None:
-    """Raises: ValueError if a field named like a secret holds a literal."""
-    if isinstance(value, dict):
-        for key, part in value.items():
-            literal = isinstance(part, str) and not is_reference(part) and not _PLACEHOLDER.search(part)
-            if literal and len(part) >= 8 and _SECRET_KEY.search(str(key)):
-                raise ValueError(f"{where}.{key}: a secret is written here; use env:NAME, file:PATH or secret:NAME")
-            _check_secrets(part, f"{where}.{key}")
-    elif isinstance(value, list | tuple):
-        for place, part in enumerate(value):
-            _check_secrets(part, f"{where}.{place}")

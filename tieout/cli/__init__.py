@@ -6,7 +6,26 @@ import sys
 
 import typer
 
-from tieout.cli import demo, dev, inbox, metric, query, refresh, serve, source, status, sync, tie, trace
+from tieout.cli import (
+    controls,
+    demo,
+    dev,
+    drift,
+    inbox,
+    metric,
+    prove,
+    quarantine,
+    query,
+    refresh,
+    replay,
+    serve,
+    source,
+    status,
+    storage,
+    sync,
+    tie,
+    trace,
+)
 
 app = typer.Typer(
     name="tieout",
@@ -25,15 +44,21 @@ Questions:   [bold]tieout metric[/bold], [bold]tieout trace[/bold], [bold]tieout
 app.command("demo")(demo.demo)
 app.command("refresh")(refresh.refresh)
 app.command("backfill")(refresh.backfill)
+app.command("replay")(replay.replay)
+app.add_typer(prove.app, name="prove")
+app.add_typer(storage.app, name="storage")
 app.command("status")(status.status)
 app.command("query")(query.query)
 app.command("metric")(metric.metric)
 app.command("tie")(tie.tie)
 app.command("trace")(trace.trace)
 app.command("serve")(serve.serve)
+app.add_typer(drift.app, name="drift")
 app.command("inbox")(inbox.inbox)
 app.add_typer(source.app, name="source")
 app.command("dev")(dev.dev)
+app.command("controls")(controls.controls)
+app.add_typer(quarantine.app, name="quarantine")
 app.command("sync", hidden=True)(sync.sync)
 
 

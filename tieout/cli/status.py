@@ -8,7 +8,8 @@ def status() -> None:
     from sources.contract import read_sources
     from tieout.cli.open import working_copy
     from tieout.cli.show import heading, table, text
-    from tieout.ingest.status import module_rows, open_quarantine
+    from tieout.ingest.quarantine import disclosed
+    from tieout.ingest.status import module_rows, open_quarantine, veiled
     from tieout.settings import settings
     from tieout.tie.verdict import last_verified_run, verdict
 
@@ -43,24 +44,31 @@ def status() -> None:
             for name, value in zip(names, row, strict=True):
                 print(f"  {name:<17} {'none' if value == '[]' else text(value)}")
         heading("Rows by module")
-        rows = module_rows(con, read_sources(settings().sources))
+        sources = read_sources(settings().sources)
+        rows = module_rows(con, sources)
         table(
             ["module", "system", "streams", "rows", "quarantined"],
             [(r.module, r.source, r.streams, r.rows, r.quarantined) for r in rows],
         )
         disagreeing = con.execute(
-            "select source, stream, origin, measure, source_says, landed from ops.control_total where not agrees"
+            "select source, stream, origin, measure, source_says, coalesce(landed, loaded)"
+            " from ops.control_now where not agrees"
         ).fetchall()
-        total = con.execute("select count(*) from ops.control_total").fetchone()
+        total = con.execute("select count(*) from ops.control_now").fetchone()
         heading(
             f"Control totals: {(total[0] if total else 0) - len(disagreeing)} of {total[0] if total else 0} agree"
         )
         if disagreeing:
-            table(["source", "stream", "origin", "measure", "source says", "landed"], disagreeing)
+            table(["source", "stream", "origin", "measure", "source says", "we hold"], disagreeing)
+            print("  `tieout controls --off` says what to do about each")
         aside = open_quarantine(con)
         heading(f"Quarantine: {len(aside)} rows")
-        for item in aside[:20]:
-            print(f"  {item}")
+        for line in disclosed(con, sources):
+            print(f"  totals are without {line}")
+        for line in veiled(con, sources, aside[:20]):
+            print(f"  {line}")
+        if aside:
+            print("  `tieout quarantine` lists them, and what to do about each")
         run = last_verified_run(con)
         if run:
             off = [rule for rule in verdict(con, run).rules if not rule.holds]

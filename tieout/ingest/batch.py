@@ -7,7 +7,7 @@ sent twice; only where there are some are rows looked at one by one.
 
 from __future__ import annotations
 
-import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
@@ -53,6 +53,7 @@ class Batch:
         self._received = rules.received(self.stream, file, self.present, "_row" in self.present)
         self.rows = 0
         self.good = "batch_good"
+        self._released = False
 
     def __enter__(self) -> Self:
         columns = ", ".join(quoted(column) for column in self.stream.columns)
@@ -101,6 +102,7 @@ class Batch:
                 f" union all by name select {every} from batch_released"
             )
             faults = self._count("batch_faults where decision is distinct from 'released'")
+            self._released = self._count("batch_released") > 0
         self._close_earlier()
         if not clean:
             self._quarantine()
@@ -112,9 +114,19 @@ class Batch:
             key = self._same_key("current", "batch")
             scope = "true"
             if self.manifest.scope != WHOLE_TABLE:
-                scope = f"current._origin = {literal(self.manifest.origin)}"
+                origin = literal(self.manifest.origin)
+                # A file read over several sheets is one scope, though each row says its sheet: `file#sheet`.
+                scope = f"(current._origin = {origin} or starts_with(current._origin, {origin} || '#'))"
             # A quarantined row is still there in the source: its key is not deleted, its last good version stays.
-            return f"{scope} and not exists (select 1 from batch_rows as batch where {key})"
+            # A row that was let in has the key it was let in with.
+            there = f"not exists (select 1 from batch_rows as batch where {key})"
+            if self._released:
+                there = (
+                    f"not exists (select 1 from batch_rows as batch where {key} and _place not in"
+                    f" (select _place from batch_faults where decision = 'released'))"
+                    f" and not exists (select 1 from batch_released as batch where {key})"
+                )
+            return f"{scope} and {there}"
         if self._keys is None:
             return None
         listed = self._listed_keys()
@@ -153,7 +165,7 @@ class Batch:
                 select * from judged where _place in ({self._rewritten_places()})
             ),
             compared as (
-                select *, {text} as record_key, {record} as record,
+                select *, {text} as record_key, {record} as record, {rules.identity(self.stream)} as identity,
                     coalesce({rules.fault(self._rules)}, {already}) as own_fault,
                     count(*) over same_key as times, count(distinct _hash) over same_key as contents,
                     row_number() over (partition by _is_broken, {key} order by _place) as place
@@ -161,7 +173,7 @@ class Batch:
                 window same_key as (partition by _is_broken, {key})
             ),
             named as (
-                select _place, _row, record_key, record, _hash, case
+                select _place, _row, record_key, record, identity, case
                     when own_fault is not null then own_fault
                     when times > 1 and contents > 1 then {{
                         'rule': 'key',
@@ -173,7 +185,7 @@ class Batch:
                 end as fault
                 from compared
             )
-            select _place, _row, record_key, record, sha256(record) as record_hash,
+            select _place, _row, record_key, record, sha256(identity) as record_hash,
                 fault.rule as rule, fault.reason as reason,
                 null::text as decision, null::text as decided_by
             from named where fault is not null
@@ -201,35 +213,49 @@ class Batch:
             f"create or replace temp table batch_released as"
             f" select {columns}, _hash, _origin, _row, _is_deleted from batch_rows limit 0"
         )
-        # The newest decision on a row is the one that counts.
-        newest = {(item.about.get("record_hash"), item.about.get("rule")): item for item in self._decisions}
-        for (record_hash, rule), decision in newest.items():
-            word = "released" if decision.kind == "release-row" else "dropped"
-            mine = "record_hash = ? and rule = ?"
-            found = self.con.execute(
-                f"select min(_place), count(*) from batch_faults where {mine}", [record_hash, rule]
-            ).fetchone()
-            if not found or not found[1]:
-                continue
-            values = decision.about.get("set") or {}
-            if word == "released":
-                if not self._let_in(found[0], values):
+        # The newest decision on a row is the one that counts; the ones that let in go first, since what is
+        # sent beside the row let in is a duplicate of it from then on, and may have been decided on as such.
+        newest = {
+            (str(item.about.get("record_hash")), str(item.about.get("rule"))): item
+            for item in self._decisions
+        }
+        for word, kind in (("released", "release-row"), ("dropped", "drop-row")):
+            there = set(self.con.execute("select distinct record_hash, rule from batch_faults").fetchall())
+            for (record_hash, rule), decision in newest.items():
+                if decision.kind != kind or (record_hash, rule) not in there:
                     continue
-                # The same content twice is one row: the others stay duplicates of the one let in.
-                mine += f" and _place = {found[0]}"
-            self.con.execute(
-                f"update batch_faults set decision = ?, decided_by = ? where {mine}",
-                [word, decision.by, record_hash, rule],
-            )
+                mine = "record_hash = ? and rule = ?"
+                if word == "released":
+                    place = self._let_in(record_hash, rule, decision.about.get("set") or {})
+                    if place is None:
+                        continue
+                    self.con.execute(
+                        f"update batch_faults set rule = 'duplicate',"
+                        f" reason = 'the same row was sent more than once; one was released'"
+                        f" where {mine} and _place <> {place}",
+                        [record_hash, rule],
+                    )
+                self.con.execute(
+                    f"update batch_faults set decision = ?, decided_by = ? where {mine}",
+                    [word, decision.by, record_hash, rule],
+                )
 
-    def _let_in(self, place: int, values: dict[str, str | None]) -> bool:
-        """Add one row to the good ones, unless it would still be no row or its key is among them already."""
+    def _let_in(self, record_hash: str, rule: str, values: dict[str, str | None]) -> int | None:
+        """Add one row to the good ones and return its place; None if it would still be no row, or if its key is
+        among them already."""
+        found = self.con.execute(
+            "select _place, record from batch_faults where record_hash = ? and rule = ? order by 1 limit 1",
+            [record_hash, rule],
+        ).fetchone()
+        assert found is not None
+        place, record = found
+        if self._lacks_a_value({**json.loads(record), **values}):
+            return None
         said = ", ".join(
             f"try_cast({_literal(values[c])} as {spec.type}) as {quoted(c)}" if c in values else quoted(c)
             for c, spec in self.stream.columns.items()
         )
         columns = ", ".join(quoted(column) for column in self.stream.columns)
-        present = " and ".join(f"{quoted(c)} is not null" for c in self.stream.key)
         row = f"select {said}, _origin, _row from batch_rows where _place = {place}"
         key = self._same_key("row", "batch")
         before = self._count("batch_released")
@@ -237,15 +263,25 @@ class Batch:
             f"""
             insert into batch_released
             select {columns}, {rules.content_hash(self.stream)}, _origin, _row, {rules.is_deleted(self.stream)}
-            from ({row}) as row where {present}
-                and not exists (select 1 from batch_released as batch where {key})
+            from ({row}) as row where not exists (select 1 from batch_released as batch where {key})
                 and not exists (
                     select 1 from batch_rows as batch
                     where {key} and _place not in (select _place from batch_faults)
                 )
             """
         )
-        return self._count("batch_released") > before
+        return place if self._count("batch_released") > before else None
+
+    def _lacks_a_value(self, row: dict[str, str | None]) -> bool:
+        """Whether a row, its values as text, still says something that cannot be held: no person can let that in."""
+        moment = datetime.fromisoformat(self.manifest.extracted_at)
+        asked = rules.rules(self.stream, rules.as_text(self.stream), moment)
+        needed = [rule for rule in asked if rule.name in NEEDS_A_VALUE]
+        found = self.con.execute(
+            f"select {rules.broken(needed)} from ({rules.said_again(self.stream, row)})"
+        ).fetchone()
+        assert found is not None
+        return found[0]
 
     def _quarantine(self) -> None:
         self.con.execute(
@@ -306,9 +342,4 @@ class Batch:
 
 
 def _literal(value: str | None) -> str:
-    return "null" if value is None else literal(value)
-
-
-def record_hash(record: str) -> str:
-    """How a decision names a quarantined row: SHA-256 of its content as the source said it."""
-    return hashlib.sha256(record.encode()).hexdigest()
+    return "null" if value is None else literal(str(value))

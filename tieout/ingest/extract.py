@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from sources.contract import DATABASES, ContractError, Source
+from tieout.ingest.drift import effective
+from tieout.ingest.drift.refusals import remember
 from tieout.ingest.errors import IngestError, SourceError
 from tieout.ingest.intake.ask import Ask, Extracted, Report
 from tieout.ingest.landing import Landing
@@ -38,6 +40,7 @@ def extract_all(
 def extract_source(source: Source, landing: Landing, ask: Ask, report: Report) -> list[Extracted]:
     """Pull every wanted stream of one source; errors are part of the answer, never raised."""
     outcomes: list[Extracted] = []
+    source = effective(source, landing)
 
     def done(outcome: Extracted) -> None:
         outcomes.append(outcome)
@@ -62,4 +65,5 @@ def extract_source(source: Source, landing: Landing, ask: Ask, report: Report) -
         for stream in source.streams:
             if stream not in reached and ask.wants(stream):
                 done(Extracted(source.name, stream, error=failure))
+    remember(landing.root, outcomes, ask.now)
     return outcomes

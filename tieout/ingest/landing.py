@@ -53,8 +53,15 @@ class Manifest:
         default_factory=dict
     )  # unpromised columns taken in: id → from, type
     held: str | None = None  # why this batch may not be loaded yet (drift policy `quarantine`)
+    folds: list[str] = field(default_factory=list)  # batches this one stands for since they were compacted
+    expired: dict[str, str] = field(default_factory=dict)  # what retention deleted of it → when, how much
     requests: dict[str, float] = field(default_factory=dict)  # calls, retries, seconds waited (HTTP)
     seconds: float = 0.0
+
+    @property
+    def known_as(self) -> str:
+        """Its name in the ledger: a compacted batch goes by the last one it stands for."""
+        return self.folds[-1] if self.folds else self.batch_id
 
 
 class Landing:
@@ -88,7 +95,9 @@ class Landing:
                 except (FileNotFoundError, NotADirectoryError):
                     continue
             found.append(self._read[path])
-        return found
+        # A kill may leave batches that were compacted beside the one that stands for them.
+        folded = {item for manifest in found for item in manifest.folds}
+        return [item for item in found if item.batch_id not in folded] if folded else found
 
     def latest(self, source: str, stream: str, scope: str | None = None) -> Manifest | None:
         """The newest batch (that stands for `scope`), if any."""
@@ -134,6 +143,17 @@ class Landing:
             os.fsync(file.fileno())
         draft.rename(self.folder(manifest))
         return manifest
+
+    def rewrite(self, manifest: Manifest) -> None:
+        """Say something new of a batch (retention only), whole or not at all; its rows stay what they are."""
+        folder = self.folder(manifest)
+        draft = folder / f".{MANIFEST}-{os.getpid()}"
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(manifest), ensure_ascii=False, indent=2))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(folder / MANIFEST)
+        self._read.pop(folder / MANIFEST, None)
 
     def sweep(self, now: datetime | None = None) -> int:
         """Delete what killed runs left behind: drafts, and pages too old to go on from; returns how many."""

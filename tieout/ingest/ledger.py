@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sources.contract import Source, Stream
+from sources.contract import SoftDelete, Source, Stream
 from tieout.engine import literal, quoted
 from tieout.ingest.tables import raw_table
 
@@ -77,7 +77,10 @@ VIEWS = {
         select * from ops.batch where scope not like 'window %' qualify row_number() over (
             partition by source, stream, case when complete then scope end order by batch_id desc
         ) = 1""",
-    "control_now": "select c.* from ops.control_total as c semi join ops.batch_now using (source, stream, batch_id)",
+    # A total of a whole source belongs to no stream and no batch: the last one is the one that counts.
+    "control_now": """
+        select c.* from ops.control_total as c semi join ops.batch_now using (source, stream, batch_id)
+        union all select * from ops.control_total where stream = ''""",
     # Rows that are set aside and wait for a person or for the source.
     "quarantine_open": "select * from ops.quarantine where closed_by is null and decision is null",
 }
@@ -115,7 +118,7 @@ def _other_engine(con: duckdb.DuckDBPyConnection, found: dict[str, list[str]]) -
     if known and known[0] == here:
         return False
     con.execute("delete from ops.engine")
-    con.execute("insert into ops.engine values (?)", [here])
+    con.execute(f"insert into ops.engine values ({literal(here)})")
     return bool(found.get("batch")) and known is not None
 
 
@@ -156,10 +159,11 @@ def record(
             manifest.contract_version,
         ],
     )
-    con.execute(
-        "insert or replace into ops.watermark values (?, ?, ?::timestamptz, ?, ?)",
-        [source.name, manifest.stream, manifest.extracted_at, manifest.batch_id, manifest.cursor_to],
-    )
+    if not manifest.scope.startswith("window "):  # a window says nothing of what came after it
+        con.execute(
+            "insert or replace into ops.watermark values (?, ?, ?::timestamptz, ?, ?)",
+            [source.name, manifest.stream, manifest.extracted_at, manifest.batch_id, manifest.cursor_to],
+        )
     if manifest.control:
         _record_totals(con, source, batch, manifest)
 
@@ -193,16 +197,22 @@ def _of_table(source: Source, name: str, measure: str) -> tuple[str, str]:
     """Subqueries: a measure over what is held and what waits in quarantine instead of it, and over what is held."""
     stream = source.streams[name]
     value, where = _measure(stream, measure)
-    held = f"(select {value} from {raw_table(source, name)} where not _is_deleted and {where})"
+    # Rows the source itself marks as deleted are still in its table, and in its count.
+    there = "true" if isinstance(stream.deletes, SoftDelete) else "not _is_deleted"
+    held = f"(select {value} from {raw_table(source, name)} where {there} and {where})"
     record = ", ".join(
         f"try_cast(record ->> {literal('$.' + c)} as {spec.type}) as {quoted(c)}"
         for c, spec in stream.columns.items()
     )
     key = " || '|' || ".join(f"coalesce(cast({quoted(c)} as text), '')" for c in stream.key)
-    waiting = f"from ops.quarantine_open where source = {literal(source.name)} and stream = {literal(name)}"
+    # What a person dropped is missing from what is held just like what waits.
+    waiting = (
+        f"from ops.quarantine where closed_by is null and decision is distinct from 'released'"
+        f" and source = {literal(source.name)} and stream = {literal(name)}"
+    )
     aside = f"(select {value} from (select {record} {waiting}) where {where})"
     instead = (
-        f"(select {value} from {raw_table(source, name)} where not _is_deleted and {where}"
+        f"(select {value} from {raw_table(source, name)} where {there} and {where}"
         f" and {key} in (select record_key {waiting}))"
     )
     return f"({held} + {aside} - {instead})", held

@@ -1,8 +1,8 @@
 """Load landed batches into raw tables: one writer, one transaction a batch, safe to repeat.
 
 Per batch: every value is cast to the contract's type; rows that break a rule go to `ops.quarantine` with
-the rule, the reason and their position; versions whose content is new replace the ones before, which move to
-the past; keys the batch should hold but does not are marked deleted. Always: rows in = loaded + unchanged +
+the rule, the reason and their position; versions whose content is new replace the ones before, which stay in
+the history; keys the batch should hold but does not are marked deleted. Always: rows in = loaded + unchanged +
 quarantined.
 
 A batch that is older than one already loaded makes its stream be rebuilt from landing in order, so the
@@ -12,7 +12,6 @@ tables depend on which batches there are and never on the order in which they we
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -20,26 +19,17 @@ from sources.contract import Source, Stream
 from tieout.engine import literal, quoted
 from tieout.ingest.batch import Batch
 from tieout.ingest.decisions import Decision, decisions
+from tieout.ingest.drift import Holds
+from tieout.ingest.fold import unfold
 from tieout.ingest.landing import Landing, Manifest
 from tieout.ingest.ledger import record
-from tieout.ingest.tables import TECHNICAL, empty, past_table, raw_table
+from tieout.ingest.outcome import Loaded
+from tieout.ingest.tables import TECHNICAL, empty, history_table
 
 if TYPE_CHECKING:
     import duckdb
 
-
-@dataclass(frozen=True)
-class Loaded:
-    """What one batch did; ``rows_in == loaded + unchanged + quarantined``, deletions come on top."""
-
-    source: str
-    stream: str
-    batch_id: str
-    rows_in: int
-    loaded: int
-    unchanged: int
-    quarantined: int
-    deleted: int
+__all__ = ["Loaded", "load_batch", "load_pending", "loadable", "pending", "rebuild_stream"]
 
 
 def pending(con: duckdb.DuckDBPyConnection, sources: dict[str, Source], landing: Landing) -> list[Manifest]:
@@ -50,7 +40,7 @@ def pending(con: duckdb.DuckDBPyConnection, sources: dict[str, Source], landing:
         for source in sources.values()
         for stream in source.streams
         for manifest in loadable(landing, source.name, stream)
-        if (source.name, stream, manifest.batch_id) not in known
+        if (source.name, stream, manifest.known_as) not in known
     ]
 
 
@@ -59,9 +49,8 @@ def loadable(landing: Landing, source: str, stream: str) -> list[Manifest]:
     batches = landing.batches(source, stream)
     if all(item.held is None for item in batches):
         return batches
-    taken = decisions(landing.root, kinds={"accept-batch"}, source=source, stream=stream)
-    accepted = {item.about.get("batch") for item in taken}
-    return [item for item in batches if item.held is None or item.batch_id in accepted]
+    holds = Holds(landing)
+    return [item for item in batches if holds.may_load(item)]
 
 
 def load_pending(
@@ -94,8 +83,8 @@ def load_batch(
     loaded = {row[0] for row in known}
     con.execute("begin")
     try:
-        if any(item >= manifest.batch_id for item in loaded):
-            outcomes = _rebuild(con, source, landing, manifest.stream, loaded | {manifest.batch_id}, now)
+        if any(item >= manifest.known_as for item in loaded) or (manifest.folds and loaded):
+            outcomes = _rebuild(con, source, landing, manifest.stream, loaded | {manifest.known_as}, now)
             outcome = next(item for item in outcomes if item.batch_id == manifest.batch_id)
         else:
             outcome = _apply(con, source, landing, manifest, now)
@@ -110,7 +99,7 @@ def rebuild_stream(
     con: duckdb.DuckDBPyConnection, source: Source, landing: Landing, stream: str, now: datetime
 ) -> list[Loaded]:
     """Empty a stream and load its batches again in order, in one transaction."""
-    wanted = {item.batch_id for item in loadable(landing, source.name, stream)}
+    wanted = {item.known_as for item in loadable(landing, source.name, stream)}
     con.execute("begin")
     try:
         outcomes = _rebuild(con, source, landing, stream, wanted, now)
@@ -130,16 +119,18 @@ def _rebuild(
     now: datetime,
 ) -> list[Loaded]:
     empty(con, source, stream)
-    batches = [item for item in loadable(landing, source.name, stream) if item.batch_id in wanted]
+    batches = [item for item in loadable(landing, source.name, stream) if item.known_as in wanted]
     return [_apply(con, source, landing, manifest, now) for manifest in batches]
 
 
 def _apply(
     con: duckdb.DuckDBPyConnection, source: Source, landing: Landing, manifest: Manifest, now: datetime
 ) -> Loaded:
+    if manifest.folds:
+        return unfold(con, source, landing, manifest, now)
     name, stream = manifest.stream, source.streams[manifest.stream]
     taken: Sequence[Decision] = decisions(
-        landing.root, kinds={"release-row", "drop-row"}, source=source.name, stream=name
+        landing.root, kinds={"release-row", "drop-row", "undecide-row"}, source=source.name, stream=name
     )
     with Batch(con, source, name, landing, manifest, taken) as batch:
         faults = batch.set_aside()
@@ -158,23 +149,24 @@ def _replace(
     batch: Batch,
     manifest: Manifest,
 ) -> tuple[int, int]:
-    """Bring the current table up to the batch; returns how many keys got a new version, and how many were deleted."""
-    current, past = raw_table(source, name), past_table(source, name)
+    """Bring what holds up to the batch; returns how many keys got a new version, and how many were deleted."""
+    history = history_table(source, name)
     columns = ", ".join(quoted(column) for column in stream.columns)
     stamp = f"{literal(manifest.batch_id)}, {literal(manifest.extracted_at)}::timestamptz"
-    if not _one(con, f"select exists (from {current})"):
+    target = f"{history} ({columns}, {TECHNICAL}, _is_current)"
+    if not _one(con, f"select exists (from {history})"):
         con.execute(
-            f"insert into {current} ({columns}, {TECHNICAL})"
-            f" select {columns}, {stamp}, _hash, _origin, _row, _is_deleted from {batch.good}"
+            f"insert into {target}"
+            f" select {columns}, {stamp}, _hash, _origin, _row, _is_deleted, true from {batch.good}"
         )
-        return int(str(_one(con, f"select count(*) from {current}"))), 0
+        return int(str(_one(con, f"select count(*) from {history}"))), 0
     same_key = _same_key(stream, "current", "batch")
     con.execute(
         f"""
         create or replace temp table batch_changes as
         select {", ".join(f"batch.{quoted(c)}" for c in stream.columns)},
             batch._hash, batch._origin, batch._row, batch._is_deleted, current.rowid as replaced
-        from {batch.good} as batch left join {current} as current on {same_key}
+        from {batch.good} as batch left join {history} as current on {same_key} and current._is_current
         where current._hash is null or current._hash <> batch._hash or current._is_deleted <> batch._is_deleted
         """
     )
@@ -186,18 +178,18 @@ def _replace(
             insert into batch_changes
             select {", ".join(f"current.{quoted(c)}" for c in stream.columns)},
                 current._hash, current._origin, current._row, true, current.rowid
-            from {current} as current where not current._is_deleted and {gone}
+            from {history} as current where current._is_current and not current._is_deleted and {gone}
             """
         )
     changed = int(str(_one(con, "select count(*) from batch_changes")))
     if changed:
         # Found by position: the join above has read the keys once already.
-        replaced = f"from {current} as current where rowid in (select replaced from batch_changes where replaced is not null)"
-        con.execute(f"insert into {past} ({columns}, {TECHNICAL}) select {columns}, {TECHNICAL} {replaced}")
-        con.execute(f"delete {replaced}")
         con.execute(
-            f"insert into {current} ({columns}, {TECHNICAL})"
-            f" select {columns}, {stamp}, _hash, _origin, _row, _is_deleted from batch_changes"
+            f"update {history} set _is_current = false"
+            f" where rowid in (select replaced from batch_changes where replaced is not null)"
+        )
+        con.execute(
+            f"insert into {target} select {columns}, {stamp}, _hash, _origin, _row, _is_deleted, true from batch_changes"
         )
     con.execute("drop table batch_changes")
     return loaded, changed - loaded

@@ -37,7 +37,12 @@ def received(stream: Stream, parquet: str, columns: Mapping[str, str], has_row: 
         parts.append(f"{_cast(said, declared, spec.type)} as {quoted(column)}, {said} as {_said(column)}")
     row = "_row" if has_row else "file_row_number + 1"
     listed = ",\n".join(parts)
-    return f"select {listed}, file_row_number as _place, {row} as _row from read_parquet({parquet}, file_row_number = true)"
+    # A workbook read over several sheets says of each row which one it comes from.
+    origin = ", _origin" if "_origin" in columns else ""
+    return (
+        f"select {listed}, file_row_number as _place, {row} as _row{origin}"
+        f" from read_parquet({parquet}, file_row_number = true)"
+    )
 
 
 def content_hash(stream: Stream) -> str:
@@ -54,6 +59,36 @@ def record(stream: Stream) -> str:
     """Expression over `received`: the whole row as JSON text, every value as the source said it."""
     fields = ", ".join(f"{literal(c)}: cast({_said(c)} as text)" for c in stream.columns)
     return f"cast(to_json({{{fields}}}) as text)"
+
+
+def identity(stream: Stream) -> str:
+    """Expression over `received`: what a decision knows a row by, as JSON text.
+
+    Only what the source said counts, sorted by name: a column promised later, which the batch does not hold,
+    leaves the identity of its rows as it was, and a decision on one stands.
+    """
+    fields = ", ".join(
+        f"{{'c': {literal(c)}, 'v': cast({_said(c)} as text)}}" for c in sorted(stream.columns)
+    )
+    return f"cast(to_json(list_filter([{fields}], lambda field: field.v is not null)) as text)"
+
+
+def said_again(stream: Stream, row: Mapping[str, str | None]) -> str:
+    """SELECT of one row whose values are given as text: what `received` gives for a row of a batch.
+
+    Its columns are declared `text` in the source, so `rules` are asked for with `as_text(stream)`.
+    """
+    parts = []
+    for column, spec in stream.columns.items():
+        value = row.get(column)
+        said = "null::text" if value is None else f"{literal(str(value))}::text"
+        parts.append(f"{_cast(said, 'text', spec.type)} as {quoted(column)}, {said} as {_said(column)}")
+    return f"select {', '.join(parts)}"
+
+
+def as_text(stream: Stream) -> dict[str, str]:
+    """The source's columns as if each were declared text: every promise about types is to be tried."""
+    return {stream.source_column(column): "text" for column in stream.columns}
 
 
 def is_deleted(stream: Stream) -> str:
@@ -104,7 +139,7 @@ def _rules(column: str, spec: Column, declared: str, moment: datetime) -> list[R
     if not always_fits(declared, spec.type):
         rule("type", f"{value} is null and {said} is not null", f"is not {spec.type}")
         if spec.type.startswith("decimal") or spec.type in {"bigint", "integer"}:
-            rule("precision", _loses_digits(value, said, declared), f"has more digits than {spec.type} holds")
+            rule("precision", _loses_digits(value, said, declared, spec.type), f"has more digits than {spec.type} holds")
     if spec.required:
         rule("required", f"{value} is null", "is required")
     if spec.min is not None:
@@ -153,12 +188,18 @@ def _cast(said: str, declared: str, promised: str) -> str:
     return f"try_cast({said} as {promised})"
 
 
-def _loses_digits(value: str, said: str, declared: str) -> str:
+def _loses_digits(value: str, said: str, declared: str, promised: str) -> str:
     """A cast to fewer decimals rounds silently: more than the noise of floating point is a lost digit."""
     if declared.lower().startswith(("decimal", "numeric")) and "(" in declared:
         return f"{value} <> {said}"
     there = f"try_cast({said} as double)"
-    return f"abs(cast({value} as double) - {there}) > greatest(1e-9, abs({there}) * 1e-14)"
+    noise = f"abs(cast({value} as double) - {there}) > greatest(1e-9, abs({there}) * 1e-14)"
+    if declared.lower() not in {"text", "varchar"}:
+        return noise
+    # Text says every digit; only with an exponent it does not say where.
+    scale = promised.rstrip(")").split(",")[1].strip() if "," in promised else "0"
+    digits = f"length(rtrim(split_part(trim({said}), '.', 2), '0')) > {scale}"
+    return f"case when contains(lower({said}), 'e') then {noise} else {digits} end"
 
 
 def _valid_then(text: str, day: str, codes: list[DatedCode]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sources.contract import Source
@@ -50,6 +51,30 @@ _OPEN = """
 def open_quarantine(con: duckdb.DuckDBPyConnection) -> list[Quarantined]:
     """Rows that are set aside and wait for a person or for the source."""
     return [Quarantined(*row) for row in con.execute(_OPEN).fetchall()]
+
+
+def veiled(
+    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], rows: Sequence[Quarantined]
+) -> list[str]:
+    """The rows as a list or a log may show them: without what is above class L2."""
+    from tieout.pages.personal import WITHHELD, key_is_shown, personal, reason_shown
+
+    tables = con.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
+    texts = {text for row in rows for text in (row.origin, row.record_key or "", row.reason)}
+    veil = personal(con, sources, {name for (name,) in tables}, texts)
+    return [
+        str(
+            replace(
+                row,
+                origin=veil.hide(row.origin),
+                record_key=veil.hide(row.record_key or "")
+                if key_is_shown(sources, row.source, row.stream)
+                else WITHHELD,
+                reason=veil.hide(reason_shown(sources, row.source, row.stream, row.rule, row.reason)),
+            )
+        )
+        for row in rows
+    ]
 
 
 def module_rows(con: duckdb.DuckDBPyConnection, sources: dict[str, Source]) -> list[ModuleRows]:

@@ -1,7 +1,8 @@
-"""The raw tables of a stream: what holds now, what held before, and both together as its history.
+"""The raw tables of a stream: every version of every key in one table, and what holds now as a view of it.
 
-`raw_<source>.<stream>` is the newest version of every key, deleted ones too; `…__past` holds the versions that
-newer ones replaced; `…__history` is both. A version is written once, and moves only when it is replaced.
+`raw_<source>.<stream>__history` keeps each version once, where it was first written; `_is_current` marks the newest
+of a key, deleted or not. `raw_<source>.<stream>` is the current ones. A version that is replaced only loses its
+mark: moving it elsewhere costs three to five times as much (docs/decisions/0008).
 """
 
 from __future__ import annotations
@@ -25,11 +26,7 @@ def raw_table(source: Source, stream: str) -> str:
     return f"{source.raw_schema}.{quoted(stream)}"
 
 
-def past_table(source: Source, stream: str) -> str:
-    return f"{source.raw_schema}.{quoted(stream + '__past')}"
-
-
-def history_view(source: Source, stream: str) -> str:
+def history_table(source: Source, stream: str) -> str:
     return f"{source.raw_schema}.{quoted(stream + '__history')}"
 
 
@@ -45,17 +42,19 @@ def ensure_raw_tables(con: duckdb.DuckDBPyConnection, sources: dict[str, Source]
         con.execute(f"create schema if not exists {source.raw_schema}")
         for name, stream in source.streams.items():
             promised = [(column, _engine_type(spec.type)) for column, spec in stream.columns.items()]
-            found = existing.get((source.raw_schema, name), [])
-            if found == promised and (source.raw_schema, name + "__past") in existing:
+            found = existing.get((source.raw_schema, name + "__history"), [])
+            if found == promised:
                 continue
             con.execute("begin")
+            _drop_old_shape(con, source, name)
             columns = ", ".join(f"{quoted(column)} {spec.type}" for column, spec in stream.columns.items())
-            _drop_old_history(con, source, name)
-            for table in (raw_table(source, name), past_table(source, name)):
-                con.execute(f"create or replace table {table} ({columns}, {_TYPES})")
+            history = history_table(source, name)
             con.execute(
-                f"create or replace view {history_view(source, name)} as"
-                f" from {raw_table(source, name)} union all from {past_table(source, name)}"
+                f"create or replace table {history} ({columns}, {_TYPES}, _is_current boolean not null)"
+            )
+            con.execute(
+                f"create or replace view {raw_table(source, name)} as"
+                f" select * exclude (_is_current) from {history} where _is_current"
             )
             if found:
                 forget(con, source, name)
@@ -66,8 +65,7 @@ def ensure_raw_tables(con: duckdb.DuckDBPyConnection, sources: dict[str, Source]
 
 def empty(con: duckdb.DuckDBPyConnection, source: Source, stream: str) -> None:
     """Take everything out of a stream's tables and out of the ledger: its batches count as not loaded."""
-    for table in (raw_table(source, stream), past_table(source, stream)):
-        con.execute(f"delete from {table}")
+    con.execute(f"delete from {history_table(source, stream)}")
     forget(con, source, stream)
 
 
@@ -77,26 +75,30 @@ def forget(con: duckdb.DuckDBPyConnection, source: Source, stream: str) -> None:
         con.execute(f"delete from ops.{table} where source = ? and stream = ?", [source.name, stream])
 
 
-def _drop_old_history(con: duckdb.DuckDBPyConnection, source: Source, name: str) -> None:
-    """Up to version 0.2 the history was a table of its own."""
+def _drop_old_shape(con: duckdb.DuckDBPyConnection, source: Source, name: str) -> None:
+    """Up to version 0.2 the current rows were a table of their own."""
     found = con.execute(
         "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?",
-        [source.raw_schema, name + "__history"],
+        [source.raw_schema, name],
     ).fetchone()
     if found and found[0]:
-        con.execute(f"drop table {history_view(source, name)}")
+        con.execute(f"drop table {raw_table(source, name)}")
+        forget(con, source, name)
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    """Names and types of the promised columns of every table, by schema and table."""
+    """Names and types of the promised columns of every history table, by schema and table."""
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    there = set()
     for schema, table, column, kind in con.execute(
         "select schema_name, table_name, column_name, data_type from duckdb_columns()"
         " where not internal order by table_oid, column_index"
     ).fetchall():
-        if column not in TECHNICAL_COLUMNS:
+        if column == "_is_current":
+            there.add((schema, table))
+        elif column not in TECHNICAL_COLUMNS:
             found.setdefault((schema, table), []).append((column, kind))
-    return found
+    return {place: columns for place, columns in found.items() if place in there}
 
 
 def _engine_type(promised: str) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from tieout.ingest.controls import remedy
+from tieout.ingest.quarantine.amounts import brief, disclosed
 from tieout.ingest.status import open_quarantine
 
 if TYPE_CHECKING:
     import duckdb
 
+    from sources.contract import Source
     from tieout.tie.verdict import Verdict
 
 
@@ -43,10 +47,16 @@ def issue(
     said: Verdict,
     definition_version: str,
     now: datetime,
+    sources: Mapping[str, Source] | None = None,
+    held: Sequence[str] = (),
 ) -> Certificate:
     """Write and return the certificate of a publish; one with the same id is replaced.
 
     Certified means: every strong rule holds, every control total agrees, nothing is in quarantine.
+
+    Args:
+        sources: Contracts, so that the reasons can say what the rows in quarantine amount to.
+        held: Streams whose newest data waits for a decision on their changed shape.
     """
     aside = open_quarantine(con)
     disagreeing = con.execute(
@@ -59,11 +69,13 @@ def issue(
         ).fetchall()
     }
     checks, identities = said.of("check"), said.of("identity")
-    reasons = [f"{len(aside)} rows are in quarantine: totals are without them"] if aside else []
+    without = f" ({brief(disclosed(con, sources or {}))})" if aside else ""
+    reasons = [f"{len(aside)} rows are in quarantine: totals are without them{without}"] if aside else []
     reasons += [
-        f"control total {measure} of {origin} does not agree" for _, _, origin, measure in disagreeing
+        f"control total {measure} of {origin} does not agree: {remedy(source, stream, measure)}"
+        for source, stream, origin, measure in disagreeing
     ]
-    reservations = [*reasons, *map(str, said.blocking)]
+    reservations = [*reasons, *held, *map(str, said.blocking)]
     cut_off = con.execute("select max(balance_date) from marts.fct_stock_balance_day").fetchone()
     loaded_to = con.execute("select min(complete_to) from ops.watermark").fetchone()
     certificate = Certificate(

@@ -90,7 +90,8 @@ def identity_sql(claim: Claim) -> str:
         "sum(right_rows) as right_rows",
         *(column for key in causes for column in _samples(key, f"{key}_amount", f"{key}_evidence")),
         *_samples("unexplained", "residual", "evidence"),
-        "arg_max(suspect, abs(residual)) filter (where residual <> 0) as unexplained_suspect",
+        # of two equal residuals always the same one: what is published depends on the rows alone
+        "arg_max(suspect, (abs(residual), suspect)) filter (where residual <> 0) as unexplained_suspect",
     ]
     group_by = f"group by {', '.join(by)}" if by else "having count(*) > 0"
     named = [

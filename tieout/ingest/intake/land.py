@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sources.contract import Source, contract_version
 from tieout.engine import literal
+from tieout.ingest.drift import baseline, grown, judge
 from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest, batch_id
 from tieout.ingest.promises import check_control, check_not_empty, check_types
 
@@ -38,8 +39,7 @@ class Received:
     cursor_to: str | None = None
     keys: str | None = None
     seen: str | None = None
-    evolved: dict[str, dict[str, str]] = field(default_factory=dict)
-    held: str | None = None
+    sparse: bool = False  # the source leaves out what is empty (JSON, XML)
     requests: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -52,19 +52,25 @@ def land(
     draft: Path,
     got: Received,
     now: datetime,
-) -> Manifest:
+) -> tuple[Manifest, tuple[str, ...]]:
     """Check what lies in `draft` and make it a batch.
 
     Raises: SourceError or ControlTotalError; then nothing lands.
     """
-    stream = source.streams[name]
     data = draft / got.data
     where = got.origin
+    last = baseline(landing, source.name, name)
+    stream = grown(source.streams[name], got.declared, last)
     if got.complete:
         check_not_empty(source, name, stream, got.rows, where)
-    check_types(con, source, name, stream, data, where, got.columns)
-    if got.complete:
-        check_control(con, source, name, stream, data, where, got.control, got.columns)
+    before = landing.data_file(last) if last else None
+    verdict = judge(
+        con, source, name, stream, got.declared, last, data, before, origin=where, sparse=got.sparse
+    )
+    if verdict.held is None:
+        check_types(con, source, name, stream, data, where, got.columns)
+        if got.complete:
+            check_control(con, source, name, stream, data, where, got.control, got.columns)
     instant = landing.instant(source.name, name, now)
     manifest = Manifest(
         source=source.name,
@@ -86,12 +92,12 @@ def land(
         cursor_to=got.cursor_to,
         keys=got.keys,
         seen=got.seen,
-        evolved=got.evolved,
-        held=got.held,
+        evolved=verdict.evolved,
+        held=verdict.held,
         requests=got.requests,
         seconds=round(got.seconds, 3),
     )
-    return landing.commit(draft, manifest)
+    return landing.commit(draft, manifest), verdict.notes
 
 
 def fingerprint(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[int, str]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sources.contract import Source
-from tieout.engine import connect, literal, load_extension, quoted
+from tieout.engine import INGEST_MEMORY, connect, literal, load_extension, quoted
 from tieout.ingest.errors import SourceError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Reader:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, source: Source, place: str) -> None:
         self.con, self.source, self._place = con, source, place
+        self.notes: list[str] = []  # what a person should know about how this was read
 
     def columns(self, table: str) -> dict[str, str]:
         """Every column of a table (or view) and its type as the database declares it, in its order.
@@ -76,6 +77,12 @@ class Reader:
             )
         return rows[0][0]
 
+    def ordered(self, column: str, declared: str, kind: str) -> str:
+        """A column as it can be compared with `value`: instants kept as text are read as instants."""
+        if kind in {"date", "timestamp", "timestamptz"} and declared.upper() in {"VARCHAR", "TEXT"}:
+            return f"try_cast({quoted(column)} as {'timestamptz' if kind == 'timestamptz' else 'timestamp'})"
+        return quoted(column)
+
     def value(self, text: str, kind: str) -> str:
         """A literal of a contract's type."""
         if kind in {"bigint", "integer"}:
@@ -92,6 +99,51 @@ class Reader:
         """The first line of a driver's message with the connection string taken out of it."""
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         return _SECRET.sub("…", line.replace(self._place, "…")).strip()
+
+    # --- the snapshot ---
+
+    def attach(self) -> None:
+        """Attach the database as `src`, read-only, and begin the snapshot.
+
+        Raises: SourceError if it cannot be reached.
+        """
+        import duckdb
+
+        try:
+            self._attach()
+            self.begin()
+        except duckdb.Error as error:
+            raise self.cannot_connect(error) from None
+
+    def _attach(self) -> None:
+        self.con.execute(f"attach {literal(self._place)} as src (type {self.source.connector}, read_only)")
+
+    def begin(self) -> None:
+        self.con.execute("begin transaction read only")
+
+    def recover(self) -> None:
+        """Go on after a statement failed: the streams that follow are read in a new snapshot."""
+        import duckdb
+
+        with suppress(duckdb.Error):
+            self.con.execute("rollback")
+        # A system that has gone away is found out, and named, by the next stream.
+        with suppress(duckdb.Error):
+            self.begin()
+
+    def close(self) -> None:
+        """End the snapshot. Left to DuckDB, a system that has gone away would end this process."""
+        import duckdb
+
+        with suppress(duckdb.Error):
+            self.con.execute("rollback")
+
+    def cannot_connect(self, error: BaseException) -> SourceError:
+        reference = self.source.connection.dsn or self.source.connection.path
+        return SourceError(
+            f"{self.source.name}: cannot connect: {self.without_secret(error)}. Nothing was read. "
+            f"Check that the system runs and that {reference} is right."
+        )
 
     # --- for the kinds of database ---
 
@@ -133,33 +185,43 @@ class PostgresReader(Reader):
     _PLAIN = re.compile(
         r"^(boolean|smallint|integer|bigint|real|double precision|text|character varying(\(\d+\))?|character(\(\d+\))?"
         r"|date|timestamp(\(\d\))? without time zone|timestamp(\(\d\))? with time zone|time(\(\d\))? without time zone|uuid"
-        r"|numeric\((\d|[12]\d|3[0-8]),-?\d+\))$"
+        r")$"
     )
+    _NUMERIC = re.compile(r"^numeric\((\d+),(-?\d+)\)$")
 
     @cached_property
     def _catalogue(self) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
-        for table, column, kind in self._native(
-            "select n.nspname || '.' || c.relname, a.attname::text, format_type(a.atttypid, a.atttypmod)"
+        for table, column, kind, readable in self._native(
+            "select n.nspname || '.' || c.relname as t, a.attname::text, format_type(a.atttypid, a.atttypmod) as k,"
+            " has_column_privilege(c.oid, a.attnum, 'select') as r"
             " from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace"
             " where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'v', 'm', 'p', 'f')"
             " and n.nspname not in ('pg_catalog', 'information_schema') order by a.attrelid, a.attnum"
         ):
-            found.setdefault(table, {})[column] = kind
+            # Asked for a table it may not read, PostgreSQL ends the snapshot that the other tables are read in.
+            found.setdefault(table, {}).update({column: kind} if readable else {})
         return found
 
     def columns(self, table: str) -> dict[str, str]:
         columns = self._catalogue.get(table if "." in table else f"public.{table}")
         if columns is None:
             raise self._no_table(table, "it does not exist, or this login may not see it")
+        if not columns:
+            raise self._no_table(table, "this login has no right to select from it")
         return columns
 
     def copy(self, table: str, columns: dict[str, str], where: Sequence[str] | None, file: Path) -> None:
-        if where is None and all(self._PLAIN.match(kind) for kind in columns.values()):
+        condition = "" if where is None else " where " + " or ".join(f"({part})" for part in where)
+        as_text = {column for column, kind in columns.items() if not self._is_plain(kind)}
+        as_text |= self._not_numbers(table, columns, condition)
+        if where is None and not as_text:
             super().copy(table, columns, None, file)
             return
-        listed = ", ".join(f"{self._unchanged(c, kind)} as {quoted(c)}" for c, kind in columns.items())
-        condition = "" if where is None else " where " + " or ".join(f"({part})" for part in where)
+        listed = ", ".join(
+            f"{self._text(c, kind) if c in as_text else quoted(c)} as {quoted(c)}"
+            for c, kind in columns.items()
+        )
         native = f"select {listed} from {self._own_name(table)}{condition}"
         self._write(f"select * from postgres_query('src', {literal(native)})", file)
 
@@ -170,78 +232,38 @@ class PostgresReader(Reader):
         month = "" if by is None else f"to_char({quoted(by)}, 'YYYY-MM') as period"
         return self._totals(listed, month, list(sums), self._native, self._own_name(table))
 
-    def _unchanged(self, column: str, kind: str) -> str:
-        name = quoted(column)
-        if self._PLAIN.match(kind):
-            return name
-        return f"encode({name}, 'hex')" if kind == "bytea" else f"{name}::text"
+    def ordered(self, column: str, declared: str, kind: str) -> str:
+        return super().ordered(column, declared, kind).replace("try_cast", "cast")
+
+    def _is_plain(self, kind: str) -> bool:
+        """Whether the scanner reads values of this type unchanged.
+
+        Scales below 0 or above the precision are allowed by PostgreSQL and end the process inside DuckDB.
+        """
+        numeric = self._NUMERIC.match(kind)
+        if numeric:
+            return int(numeric[1]) <= 38 and 0 <= int(numeric[2]) <= int(numeric[1])
+        return self._PLAIN.match(kind) is not None
+
+    def _not_numbers(self, table: str, columns: dict[str, str], condition: str) -> set[str]:
+        """The columns of bounded numerics, if one of them holds NaN: the scanner makes it 0."""
+        bounded = {column for column, kind in columns.items() if self._NUMERIC.match(kind)}
+        if not bounded:
+            return set()
+        listed = ", ".join(quoted(column) for column in bounded)
+        found = self._native(
+            f"select bool_or('NaN' in ({listed})) as some from {self._own_name(table)}{condition}"
+        )
+        return bounded if found[0][0] else set()
+
+    def _text(self, column: str, kind: str) -> str:
+        return f"encode({quoted(column)}, 'hex')" if kind == "bytea" else f"{quoted(column)}::text"
 
     def _own_name(self, table: str) -> str:
         return ".".join(quoted(part) for part in table.split("."))
 
     def _native(self, sql: str) -> list[tuple]:
         return self.con.execute(f"select * from postgres_query('src', {literal(sql)})").fetchall()
-
-
-class MysqlReader(Reader):
-    """MySQL and MariaDB. Its own SQL runs outside the snapshot, so everything of a table is asked by scans.
-
-    The scanner reads '0000-00-00' as null: where the server counts more dates than arrived, they are read
-    again as text, so that quarantine names them instead of losing them.
-    """
-
-    def copy(self, table: str, columns: dict[str, str], where: Sequence[str] | None, file: Path) -> None:
-        as_text = [
-            column for column, kind in columns.items() if kind == "DOUBLE" and self._is_decimal(table, column)
-        ]
-        if not as_text:
-            super().copy(table, columns, where, file)
-            dates = [column for column, kind in columns.items() if kind.startswith(("DATE", "TIMESTAMP"))]
-            as_text = self._nulled(table, dates, where, file)
-        if as_text:
-            self._copy_as_text(table, columns, as_text, where, file)
-
-    def _nulled(self, table: str, dates: list[str], where: Sequence[str] | None, file: Path) -> list[str]:
-        """Columns of which fewer values arrived than the server has."""
-        if not dates:
-            return []
-        counts = ", ".join(f"count({quoted(column)})" for column in dates)
-        # An aggregate over the bare table is computed by the server; over a union it would be computed here.
-        said = [0] * len(dates)
-        for condition in where or [""]:
-            clause = f" where {condition}" if condition else ""
-            row = self.con.execute(f"select {counts} from {self._name(table)}{clause}").fetchone() or ()
-            said = [before + now for before, now in zip(said, row, strict=True)]
-        row = self.con.execute(f"select {counts} from read_parquet({literal(str(file))})").fetchone() or ()
-        return [c for c, there, here in zip(dates, said, row, strict=True) if there != here]
-
-    def _copy_as_text(
-        self, table: str, columns: dict[str, str], as_text: list[str], where: Sequence[str] | None, file: Path
-    ) -> None:
-        listed = ", ".join(
-            f"cast({_backticked(c)} as char) as {_backticked(c)}" if c in as_text else _backticked(c)
-            for c in columns
-        )
-        native_name = ".".join(_backticked(part) for part in table.split("."))
-        conditions = [condition.replace('"', "`") for condition in where or []]
-        condition = " where " + " or ".join(f"({part})" for part in conditions) if conditions else ""
-        native = f"select {listed} from {native_name}{condition}"
-        self._write(f"select * from mysql_query('src', {literal(native)})", file)
-
-    def _is_decimal(self, table: str, column: str) -> bool:
-        return (table.split(".")[-1], column) in self._wide_decimals
-
-    @cached_property
-    def _wide_decimals(self) -> set[tuple[str, str]]:
-        return set(
-            self._native(
-                "select table_name, column_name from information_schema.columns"
-                " where data_type = 'decimal' and numeric_precision > 38"
-            )
-        )
-
-    def _native(self, sql: str) -> list[tuple]:
-        return self.con.execute(f"select * from mysql_query('src', {literal(sql)})").fetchall()
 
 
 class SqliteReader(Reader):
@@ -255,6 +277,9 @@ class SqliteReader(Reader):
         except duckdb.Error as error:
             if "declared as" not in str(error):
                 raise
+            # The failed scan has ended the snapshot: what follows is read in a new one.
+            self.con.execute("rollback")
+            self.con.execute("begin transaction read only")
             listed = ", ".join(f"cast({quoted(c)} as text) as {quoted(c)}" for c in columns)
             condition = "" if where is None else " where " + " or ".join(f"({part})" for part in where)
             native = f"select {listed} from {quoted(table)}{condition}"
@@ -264,7 +289,16 @@ class SqliteReader(Reader):
         return self.con.execute(f"select * from sqlite_query('src', {literal(sql)})").fetchall()
 
 
-_READERS = {"postgres": PostgresReader, "mysql": MysqlReader, "sqlite": SqliteReader}
+def _reader(connector: str) -> type[Reader]:
+    if connector == "mysql":
+        from tieout.ingest.intake.mysql import MysqlReader
+
+        return MysqlReader
+    if connector in {"sqlserver", "oracle"}:
+        from tieout.ingest.intake.drivers import DriverReader
+
+        return DriverReader
+    return {"postgres": PostgresReader, "sqlite": SqliteReader}[connector]
 
 
 @contextmanager
@@ -273,40 +307,22 @@ def open_reader(source: Source) -> Generator[Reader]:
 
     Raises: SourceError if it cannot be reached; the message does not hold the connection string.
     """
-    import duckdb
-
     place = source.place()
     if source.connector == "sqlite" and not Path(place).is_file():
         raise SourceError(
             f"{source.name}: the database file {Path(place).name} does not exist. Nothing was read. "
             f"Check the connection in sources/{source.name}/source.yaml."
         )
-    with connect() as con:
-        reader = _READERS[source.connector](con, source, place)
-        # Order inside a table carries no meaning here, and keeping it costs half the speed.
-        con.execute("set preserve_insertion_order = false")
-        load_extension(con, _EXTENSION[source.connector])
-        if source.connector == "mysql":
-            # A number is a number (tinyint(1) may hold 2); instants are UTC; large tables take longer than five
-            # minutes; and the server must not copy a table to its own disk before it sends it.
-            for setting in (
-                "mysql_tinyint1_as_boolean = false",
-                "mysql_session_time_zone = '+00:00'",
-                "mysql_query_timeout_enabled = false",
-                "mysql_sql_buffer_result = false",
-            ):
-                con.execute(f"set {setting}")
+    with connect(memory=INGEST_MEMORY) as con:
+        reader = _reader(source.connector)(con, source, place)
+        if source.connector in _EXTENSION:
+            load_extension(con, _EXTENSION[source.connector])
+        # A file written twice under one name must not be read from memory as it was before.
+        con.execute("set enable_external_file_cache = false")
+        # It would be drawn on standard output, into what a command answers.
+        con.execute("set enable_progress_bar = false")
         try:
-            con.execute(f"attach {literal(place)} as src (type {source.connector}, read_only)")
-            con.execute("begin transaction read only")
-        except duckdb.Error as error:
-            reference = source.connection.dsn or source.connection.path
-            raise SourceError(
-                f"{source.name}: cannot connect: {reader.without_secret(error)}. Nothing was read. "
-                f"Check that the system runs and that {reference} is right."
-            ) from None
-        yield reader
-
-
-def _backticked(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
+            reader.attach()
+            yield reader
+        finally:
+            reader.close()

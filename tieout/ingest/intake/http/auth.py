@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sources.contract import ContractError, Source
-from sources.contract.http import Auth, Basic, Bearer, Custom, Key, OAuth2, Session
+from sources.contract.http_auth import Auth, Basic, Bearer, Custom, Key, OAuth2, Session
 from tieout.ingest.errors import SourceError
 from tieout.ingest.intake.http.values import Secrets, at, filled
 
@@ -81,7 +81,9 @@ class Signer:
     def _of(self, reference: str) -> str:
         value = self.secrets.of(reference, "http.auth")
         if not value.isascii():
-            raise ContractError(f"{self.source}: http.auth: the value of {reference} is no ASCII text. Nothing was read.")
+            raise ContractError(
+                f"{self.source}: http.auth: the value of {reference} is no ASCII text. Nothing was read."
+            )
         return value
 
     def _put(
@@ -103,7 +105,10 @@ class Signer:
     def _login(self, exchange: Exchange) -> None:
         auth = self.auth
         if isinstance(auth, OAuth2):
-            form = {"grant_type": "client_credentials", **{key: self._of(item) for key, item in auth.data.items()}}
+            form = {
+                "grant_type": "client_credentials",
+                **{key: self._of(item) for key, item in auth.data.items()},
+            }
             if auth.scope:
                 form["scope"] = auth.scope
             headers = {}

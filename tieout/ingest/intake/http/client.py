@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 REDIRECTS = 5
-SLOW = 10  # a page may take so many times `limits.timeout` in all; the timeout itself is of each wait for bytes
+SLOW = (
+    10  # a page may take so many times `limits.timeout` in all; the timeout itself is of each wait for bytes
+)
 BUSY = {408, 425, 429, 500, 502, 503, 504, 507, 508, 509, 520, 521, 522, 523, 524, 529}
 KEPT = "Nothing of it was loaded; what was loaded before stays."
 
@@ -224,34 +226,44 @@ class Client:
             if status == 401:
                 raise _SessionOver("the server answers HTTP 401") from None
             if status >= 400:
-                raise SourceError(f"{call.where}: the server answers HTTP {status}. {KEPT} {_hint(status)}") from None
+                raise SourceError(
+                    f"{call.where}: the server answers HTTP {status}. {KEPT} {_hint(status)}"
+                ) from None
             if not_that.cut_short:
                 raise _Again(str(not_that)) from None
-            raise SourceError(f"{call.where}: {not_that}. {KEPT} Check the path, and whether we are logged in.") from None
+            raise SourceError(
+                f"{call.where}: {not_that}. {KEPT} Check the path, and whether we are logged in."
+            ) from None
         code = at(answer.document, errors.code)
+        text = None if code is None or isinstance(code, dict | list) else _code(code)
         said = self._said(answer.document)
-        if code is not None and not isinstance(code, dict | list):
-            text = _code(code)
-            if text in map(_code, errors.retry):
-                raise _Again(f"the server answers with code {text}{said}", after)
-            if text in map(_code, errors.expired):
-                raise _SessionOver(f"the session has ended (code {text}{said})")
-            if text not in map(_code, errors.ok):
-                raise SourceError(
-                    f"{call.where}: the server answers HTTP {status} with code {text}{said}. {KEPT} "
-                    f"Look the code up in the vendor's list; if it may pass, add it to http.errors.retry."
-                )
+        if text in map(_code, errors.retry):
+            raise _Again(f"the server answers with code {text}{said}", after)
+        if text in map(_code, errors.expired):
+            raise _SessionOver(f"the session has ended (code {text}{said})")
         if status in BUSY:
             raise _Again(f"the server answers HTTP {status}{said}", after)
         if status == 401:
             raise _SessionOver(f"the server answers HTTP 401{said}")
+        if text is not None and text not in map(_code, errors.ok):
+            raise SourceError(
+                f"{call.where}: the server answers HTTP {status} with code {text}{said}. {KEPT} "
+                f"Look the code up in the vendor's list; if it may pass, add it to http.errors.retry."
+            )
         if status >= 300:
             raise SourceError(f"{call.where}: the server answers HTTP {status}{said}. {KEPT} {_hint(status)}")
         return answer
 
     def _said(self, document: Any) -> str:
         """The server's own words, short, in one line and without secrets."""
-        for path in (self.http.errors.message, "message", "msg", "errmsg", "error.message", "errorMessages.0"):
+        for path in (
+            self.http.errors.message,
+            "message",
+            "msg",
+            "errmsg",
+            "error.message",
+            "errorMessages.0",
+        ):
             words = at(document, path)
             if isinstance(words, str) and words.strip():
                 return f': "{" ".join(self.secrets.redacted(words).split())[:200]}"'

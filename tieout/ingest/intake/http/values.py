@@ -118,7 +118,7 @@ class Secrets:
         import json
         from urllib.parse import quote, quote_plus
 
-        values = [item for item in self._known.values() if len(item) >= SHORTEST_SECRET]
+        values = [item for item in tuple(self._known.values()) if len(item) >= SHORTEST_SECRET]
         forms = {
             form
             for item in values

@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -90,7 +90,7 @@ def settle(home: Path, hints: Iterable[Hint]) -> int:
     return closed
 
 
-def hinted_streams(hints: Iterable[Hint], streams: dict[str, Iterable[str]]) -> dict[str, frozenset[str]]:
+def hinted_streams(hints: Iterable[Hint], streams: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
     """Streams to pull by source: of `streams` (those promised today), the ones the hints speak of."""
     wanted: dict[str, set[str]] = {}
     for hint in hints:

@@ -1,0 +1,105 @@
+"""The pages of one pull: kept as received, compressed, beside a journal, so that a killed pull goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tieout.ingest.intake.http.page import Facts
+
+JOURNAL, BEGUN = "journal.jsonl", "begun.json"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One page on disk: `page` as received, `lines` its rows as JSON lines (only until they are parsed)."""
+
+    number: int  # over all passes
+    reading: int  # the pass it belongs to, from 1
+    page: str
+    lines: str
+    facts: Facts
+
+
+class Book:
+    """Pages in a folder that survives a kill. One thread writes it."""
+
+    def __init__(self, folder: Path, suffix: str, now: datetime) -> None:
+        self.folder, self.suffix = folder, suffix
+        begun = folder / BEGUN
+        if not begun.is_file():
+            _write(begun, json.dumps({"at": now.isoformat()}).encode())
+        self.began = datetime.fromisoformat(json.loads(begun.read_text(encoding="utf-8"))["at"])
+        self.pages: list[Kept] = list(self._kept())
+        self._unread = iter(self.pages.copy())
+        self.resumed = len(self.pages)
+
+    def _kept(self) -> Iterator[Kept]:
+        """Pages that are whole: a line torn by the kill, and what would follow it, are fetched again."""
+        journal = self.folder / JOURNAL
+        if not journal.is_file():
+            return
+        whole = 0
+        for line in journal.read_bytes().splitlines(keepends=True):
+            try:
+                record = json.loads(line)
+            except ValueError:
+                break
+            facts = Facts(**record.pop("facts"))
+            kept = Kept(**record, facts=facts)
+            if not line.endswith(b"\n") or not (self.folder / kept.lines).is_file():
+                break
+            whole += len(line)
+            yield kept
+        os.truncate(journal, whole)
+
+    def already(self, reading: int) -> Kept | None:
+        """The next page that an earlier, killed pull has fetched in this pass, if there is one."""
+        kept = next(self._unread, None)
+        return kept if kept is not None and kept.reading == reading else None
+
+    def add(self, reading: int, body: bytes, lines: bytes, facts: Facts) -> Kept:
+        """Keep one page; it counts once its line is in the journal."""
+        import pyarrow as pa
+
+        number = len(self.pages) + 1
+        kept = Kept(
+            number, reading, f"page-{number:05d}{self.suffix}.zst", f"lines-{number:05d}.jsonl", facts
+        )
+        _write(self.folder / kept.lines, lines)
+        _write(self.folder / kept.page, pa.Codec("zstd", 3).compress(body, asbytes=True))
+        record: dict[str, Any] = {**kept.__dict__, "facts": facts.as_dict()}
+        with (self.folder / JOURNAL).open("ab") as journal:
+            journal.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+        self.pages.append(kept)
+        return kept
+
+    def lines(self, reading: int) -> list[Path]:
+        return [self.folder / kept.lines for kept in self.pages if kept.reading == reading]
+
+    def facts(self, reading: int) -> list[Facts]:
+        return [kept.facts for kept in self.pages if kept.reading == reading]
+
+    def evidence(self, draft: Path) -> int:
+        """Put every page as received into a draft batch; returns their bytes. (Links: they cost nothing.)"""
+        size = 0
+        for kept in self.pages:
+            os.link(self.folder / kept.page, draft / kept.page)
+            size += (draft / kept.page).stat().st_size
+        return size
+
+    def close(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    part = path.with_name("." + path.name)
+    part.write_bytes(content)
+    part.rename(path)

@@ -64,7 +64,13 @@ def raw_version(con: duckdb.DuckDBPyConnection) -> str:
     ).fetchall()
     # A row let in with another value than before counts the same.
     let_in = [
-        (source, stream, table_hash(con, f"(from {quoted('raw_' + source)}.{quoted(stream)} where _batch_id = {literal(batch)})"))
+        (
+            source,
+            stream,
+            table_hash(
+                con, f"(from {quoted('raw_' + source)}.{quoted(stream)} where _batch_id = {literal(batch)})"
+            ),
+        )
         for source, stream, batch in con.execute(
             "select distinct source, stream, batch_id from ops.quarantine where decision = 'released' order by all"
         ).fetchall()

@@ -347,6 +347,35 @@ def test_a_killed_pull_asks_only_for_what_is_missing(system, tmp_path, monkeypat
     assert not list(made.landing.root.rglob(".resume-*"))
 
 
+def test_a_pull_killed_twice_still_goes_on_from_every_page_it_has(system, tmp_path, monkeypatch):
+    """The line torn by the first kill must not spoil what is written after it."""
+    from tieout.ingest.intake.http import book
+
+    rows, streams = things(system)
+    made = Puller(http_source(system.url, streams), tmp_path)
+    add = book.Book.add
+
+    def torn(self, *args):
+        kept = add(self, *args)
+        if len(self.pages) == 2:
+            journal = self.folder / book.JOURNAL
+            journal.write_bytes(journal.read_bytes()[:-20])
+            raise Killed
+        return kept
+
+    with monkeypatch.context() as patch:
+        patch.setattr(book.Book, "add", torn)
+        with pytest.raises(Killed):
+            made.pull()
+    system.faults = [None, None, *[Reply(status=503)] * 9]
+    made.error("thing")
+    system.faults.clear()
+    asked = len(system.log)
+    made.pull()
+    assert [item.params["page"] for item in system.log[asked:]] == ["4", "5"]
+    assert [int(row["id"]) for row in made.rows("thing")] == [row["id"] for row in rows]
+
+
 def test_a_pull_killed_while_it_lands_asks_for_nothing_again(system, tmp_path, monkeypatch):
     rows, streams = things(system)
     made = Puller(http_source(system.url, streams), tmp_path)

@@ -199,6 +199,19 @@ def test_without_a_key_scan_a_deleted_row_stays_and_the_control_total_says_so(sh
     assert small.rows("select agrees from ops.control_now where measure = 'rows'") == [(False,)]
 
 
+def test_a_row_that_was_deleted_unseen_shows_in_the_totals_even_when_nothing_is_new(shop):
+    small = shop()
+    run(small, "delete from orders where id = 1")
+
+    (loaded,) = small.pull()
+    assert (loaded.rows_in, loaded.deleted) == (0, 0)
+    assert small.rows("select measure, source_says, loaded, agrees from ops.control_now order by 1") == [
+        ("rows", "1", "2", False),
+        ("sum_amount", "20.000000", "30.00", False),
+    ]
+    assert small.pull() == []
+
+
 def test_a_key_scan_finds_what_was_deleted_even_when_nothing_is_new(shop):
     small = shop(deletes="keys")
     run(small, "delete from orders where id = 1")
@@ -297,3 +310,33 @@ def test_a_stream_read_from_the_beginning_again_changes_nothing(shop):
 
     (loaded,) = small.load()
     assert (loaded.rows_in, loaded.loaded, loaded.unchanged, loaded.deleted) == (2, 0, 2, 0)
+
+
+def test_columns_named_like_the_loader_s_own_are_columns_like_others(tmp_path):
+    """A source may call its columns _row and _origin; neither the position nor the origin of a row is taken from them."""
+    file = tmp_path / "odd.db"
+    with sqlite3.connect(file) as db:
+        db.executescript(
+            "create table t (id integer, _row text, _origin text); insert into t values (1, 'a', 'b')"
+        )
+    document = yaml.safe_load(ORDERS)
+    document["connection"]["path"] = str(file)
+    document["streams"] = {
+        "t": {
+            "title": {"zh": "表", "en": "Table"},
+            "grain": "one row per id",
+            "from": "t",
+            "key": ["id"],
+            "columns": {
+                "id": {"type": "bigint", "required": True},
+                "line": {"from": "_row", "type": "text"},
+                "place": {"from": "_origin", "type": "text"},
+            },
+        }
+    }
+    small = SmallSource(
+        Source.model_validate(document), file, Landing(tmp_path / "landing"), tmp_path / "warehouse.duckdb"
+    )
+    small.pull()
+
+    assert small.rows("select id, line, place, _origin, _row from raw_shop.t") == [(1, "a", "b", "t", 1)]

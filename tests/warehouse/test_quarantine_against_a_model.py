@@ -239,7 +239,12 @@ def test_what_is_let_in_loads_as_if_it_had_come_right(tmp_path_factory, monkeypa
         monkeypatch.setattr(batches, "SMALL", 0)
     seen: Counter = Counter()
 
-    @settings(max_examples=4 if small else 2, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(
+        max_examples=4 if small else 2,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+    )
     @given(files=FILES, wanted=DECISIONS)
     @example(files=BY_HAND, wanted=CHOSEN)
     @example(files=BY_HAND[:1], wanted=[("as it is", 0), ("as it is", 0), ("drop", 0), ("mended", 9)])

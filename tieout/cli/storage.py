@@ -52,7 +52,8 @@ def compact(
     from tieout.settings import settings
 
     now = datetime.now(UTC)
-    before, old = now - _days(older_than), evidence_older_than and now - _days(evidence_older_than)
+    before = now - _days(older_than)
+    old = now - _days(evidence_older_than) if evidence_older_than else None
     sources, landing = read_sources(settings().sources), Landing(settings().landing)
     names = _known(source or [], {name: list(item.streams) for name, item in sources.items()})
 

@@ -50,14 +50,16 @@ class Batch:
         }
         moment = datetime.fromisoformat(manifest.extracted_at)
         self._rules = rules.rules(self.stream, self.present, moment)
-        self._received = rules.received(self.stream, file, self.present, "_row" in self.present)
+        # A source may have columns of these names too; they are the door's own only where it did not declare them.
+        self._places = {"_row", "_origin"} & set(self.present) - set(manifest.columns)
+        self._received = rules.received(self.stream, file, self.present, self._places)
         self.rows = 0
         self.good = "batch_good"
         self._released = False
 
     def __enter__(self) -> Self:
         columns = ", ".join(quoted(column) for column in self.stream.columns)
-        origin = "_origin" if "_origin" in self.present else literal(self.manifest.origin)
+        origin = "_origin" if "_origin" in self._places else literal(self.manifest.origin)
         kind = "table" if self.manifest.rows <= SMALL else "view"
         self.con.execute(
             f"""

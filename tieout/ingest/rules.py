@@ -23,7 +23,7 @@ class Rule:
     reason: str
 
 
-def received(stream: Stream, parquet: str, columns: Mapping[str, str], has_row: bool) -> str:
+def received(stream: Stream, parquet: str, columns: Mapping[str, str], places: Collection[str]) -> str:
     """SELECT of a batch's rows: each promised column cast, beside it what was said, and where the row lies.
 
     `_place` counts rows of the Parquet file from 0; `_row` is the line, row or record a person looks up.
@@ -35,10 +35,10 @@ def received(stream: Stream, parquet: str, columns: Mapping[str, str], has_row: 
         said = quoted(present) if present else "null::text"
         declared = columns[present] if present else "text"
         parts.append(f"{_cast(said, declared, spec.type)} as {quoted(column)}, {said} as {_said(column)}")
-    row = "_row" if has_row else "file_row_number + 1"
+    row = "_row" if "_row" in places else "file_row_number + 1"
     listed = ",\n".join(parts)
     # A workbook read over several sheets says of each row which one it comes from.
-    origin = ", _origin" if "_origin" in columns else ""
+    origin = ", _origin" if "_origin" in places else ""
     return (
         f"select {listed}, file_row_number as _place, {row} as _row{origin}"
         f" from read_parquet({parquet}, file_row_number = true)"
@@ -139,7 +139,11 @@ def _rules(column: str, spec: Column, declared: str, moment: datetime) -> list[R
     if not always_fits(declared, spec.type):
         rule("type", f"{value} is null and {said} is not null", f"is not {spec.type}")
         if spec.type.startswith("decimal") or spec.type in {"bigint", "integer"}:
-            rule("precision", _loses_digits(value, said, declared, spec.type), f"has more digits than {spec.type} holds")
+            rule(
+                "precision",
+                _loses_digits(value, said, declared, spec.type),
+                f"has more digits than {spec.type} holds",
+            )
     if spec.required:
         rule("required", f"{value} is null", "is required")
     if spec.min is not None:

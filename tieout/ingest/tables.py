@@ -37,7 +37,7 @@ def ensure_raw_tables(con: duckdb.DuckDBPyConnection, sources: dict[str, Source]
     lines; the next load rebuilds it from landing. Returns the names of those streams.
     """
     rebuilt = []
-    existing = _columns(con)
+    existing, old = _columns(con), _old_tables(con)
     for source in sources.values():
         con.execute(f"create schema if not exists {source.raw_schema}")
         for name, stream in source.streams.items():
@@ -46,7 +46,10 @@ def ensure_raw_tables(con: duckdb.DuckDBPyConnection, sources: dict[str, Source]
             if found == promised:
                 continue
             con.execute("begin")
-            _drop_old_shape(con, source, name)
+            # Up to version 0.2 the current rows were a table of their own.
+            if (source.raw_schema, name) in old:
+                con.execute(f"drop table {raw_table(source, name)}")
+                forget(con, source, name)
             columns = ", ".join(f"{quoted(column)} {spec.type}" for column, spec in stream.columns.items())
             history = history_table(source, name)
             con.execute(
@@ -75,15 +78,12 @@ def forget(con: duckdb.DuckDBPyConnection, source: Source, stream: str) -> None:
         con.execute(f"delete from ops.{table} where source = ? and stream = ?", [source.name, stream])
 
 
-def _drop_old_shape(con: duckdb.DuckDBPyConnection, source: Source, name: str) -> None:
-    """Up to version 0.2 the current rows were a table of their own."""
+def _old_tables(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Every table that is no history, by schema and name."""
     found = con.execute(
-        "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?",
-        [source.raw_schema, name],
-    ).fetchone()
-    if found and found[0]:
-        con.execute(f"drop table {raw_table(source, name)}")
-        forget(con, source, name)
+        "select schema_name, table_name from duckdb_tables() where not internal and not ends_with(table_name, '__history')"
+    ).fetchall()
+    return set(found)
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[tuple[str, str]]]:

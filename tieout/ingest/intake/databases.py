@@ -190,7 +190,9 @@ class _Pull:
         self._cursor.leave_out_seen(self.con, file, seen, cursor_to, draft / ROWS, draft / SEEN)
         rows, content = fingerprint(self.con, draft / ROWS)
         unchanged = self._same_shape and not self.disturbed and not self._keys_changed(keys)
-        if rows == 0 and last is not None and unchanged:
+        # Other totals, though nothing is new: rows came or went unseen. A batch without rows says so.
+        control = self._control()
+        if rows == 0 and last is not None and unchanged and control == last.control:
             return fetched
         return fetched, Received(
             origin=self.stream.origin,
@@ -202,7 +204,7 @@ class _Pull:
             declared=self.declared,
             scope=f"from {low}" if low else "from the beginning",
             complete=False,
-            control=self._control(),
+            control=control,
             cursor=cursor_names,
             cursor_to=cursor_to,
             keys=KEYS if keys else None,

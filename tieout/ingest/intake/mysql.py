@@ -29,10 +29,11 @@ _AS_IT_IS = _NUMBERS - {"decimal"} | {"float", "double", "time", "year", *_DATES
 class MysqlReader(Reader):
     """One MySQL or MariaDB; its snapshot does not depend on the isolation level the server is set to."""
 
-    # A number is a number (tinyint(1) may hold 2); instants are UTC; large tables take longer than five minutes;
+    # A number is a number (tinyint(1) may hold 2, bit(1) is one however it is read); instants are UTC; large tables take longer than five minutes;
     # and the server must not copy a table to its own disk before it sends it.
     SETTINGS = (
         "mysql_tinyint1_as_boolean = false",
+        "mysql_bit1_as_boolean = false",
         "mysql_session_time_zone = '+00:00'",
         "mysql_query_timeout_enabled = false",
         "mysql_sql_buffer_result = false",

@@ -46,12 +46,12 @@ class Batches:
         book: Book,
         stats: dict[str, float],
     ) -> Extracted:
-        notes = self._check_fields(member, table, file)
+        fetched = int(str(value_of(self.con, f"select count(*) from read_parquet({literal(str(file))})")))
+        notes = self._check_fields(member, table, fetched)
         if whole.again and member.name == self.family.name:
             notes.append(
                 f"{whole.again} rows came again on a later page with other content; the later counts"
             )
-        fetched = int(str(value_of(self.con, f"select count(*) from read_parquet({literal(str(file))})")))
         stream = member.stream
         if stream.load in BY_CURSOR and not self.ask.window and member.name != self.family.name:
             keys = self._keys_of_child(member, table, file, whole, keys)
@@ -64,8 +64,8 @@ class Batches:
                 rows=0,
                 content_hash="",
                 bytes=0,
-                columns={name: table.known.kind(name) for name in table.names.values()},
-                declared=self._declared(member, table),
+                columns={name: table.known.kind(name) for name in table.all_names},
+                declared=self._declared(member, table, fetched),
                 sparse=True,
                 requests=stats,
             )
@@ -100,62 +100,39 @@ class Batches:
         before = file_of(member, member.last.keys if member.last else None)
         return before is None or self._content(draft / got.keys) != self._content(before)
 
-    def _declared(self, member: Member, table: Table) -> dict[str, str]:
-        """Every field the rows have, as a contract would name it, but for those that only lead to promised ones."""
-        ways = [
-            item.request.records
-            for item in self.source.streams.values()
-            if item.request and item.request.parent == member.name
-        ]
-        promised = {name: table.known.kind(name) for name in table.columns.values()}
-        lead = [*ways, *promised]
-        others = {
-            name: kind
-            for name, kind in table.known.declared.items()
-            if name not in ways and not any(path.startswith(name + ".") for path in lead)
-        }
-        return others | promised
-
     def _origin(self, member: Member) -> str:
         request = member.stream.request
         path = self.family.stream.origin
         return f"{path}#{request.records}" if request and request.parent else path
 
-    def _check_fields(self, member: Member, table: Table, file: Path) -> list[str]:
-        """Judge promised fields that no row has.
+    def _check_fields(self, member: Member, table: Table, rows: int) -> list[str]:
+        """Judge promised fields that no row has at the first pull; later ones are judged by what was there before.
 
-        Raises: SourceError if the field is required, or looks renamed, or the system is not one that leaves
-            out what is empty.
+        Raises: SourceError if the field is required, or the system is not one that leaves out what is empty.
         """
         request = member.stream.request
-        rows = value_of(self.con, f"select count(*) from read_parquet({literal(str(file))})")
-        if not table.absent or not rows or request is None:
+        if not table.absent or not rows or request is None or member.last is not None:
             return []
         missing = ", ".join(table.absent.values())
-        promised = {name for column in member.stream.columns for name in member.stream.source_names(column)}
-        reached = {name.partition(".")[0] for name in promised}
-        new = [name for name in table.known.declared if name not in promised and name not in reached]
-        last = member.last
-        before = set(last.declared) if last else set()
-        fresh = [name for name in new if name not in before]
-        gone = [name for name in table.absent.values() if name in before]
         required = [name for name in table.absent if member.stream.columns[name].required]
-        if request.sparse and not required and not (gone and fresh):
+        if request.sparse and not required:
             return [f"no row has {missing}: taken as empty (sparse)"]
-        hint = (
-            f" The rows have {sorted(fresh or new)[:20]}, which the contract does not name: renamed?"
-            if new
-            else ""
-        )
-        sparse = (
-            ""
-            if request.sparse or required
-            else " If the system leaves out what is empty, say `sparse: true`."
-        )
+        new = sorted(set(table.declared) - set(table.names.values()))
+        hint = f" The rows have {new[:20]}, which the contract does not name: renamed?" if new else ""
+        sparse = "" if required else " If the system leaves out what is empty, say `sparse: true`."
         raise SourceError(
-            f"{self.source.name}.{member.name}: no row of {self._origin(member)} has the column {missing}.{hint}{sparse} {KEPT} "
-            f"Ask {member.stream.owner or self.source.owner}, then change sources/{self.source.name}/source.yaml."
+            f"{self.source.name}.{member.name}: no row of {self._origin(member)} has the column {missing}."
+            f"{hint}{sparse} {KEPT} Ask {member.stream.owner or self.source.owner}, then change "
+            f"sources/{self.source.name}/source.yaml."
         )
+
+    def _declared(self, member: Member, table: Table, rows: int) -> dict[str, str]:
+        """The shape to be judged. No rows have no shape: then it is as before."""
+        if rows and member.last is not None:
+            return table.declared
+        absent = dict.fromkeys(table.absent.values(), "null")
+        before = member.last.declared if member.last and not rows else {}
+        return {**absent, **before, **table.declared}
 
     def _increment(
         self, member: Member, table: Table, file: Path, draft: Path, got: Received, keys: Path | None

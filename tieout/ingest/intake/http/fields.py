@@ -151,9 +151,14 @@ class Known:
         if found is None:
             return "null"
         above, steps, below = found
-        return "string" if below else (self.above if above else self.own)[steps]
+        return "string" if below else _told((self.above if above else self.own)[steps])
 
     @property
     def declared(self) -> dict[str, str]:
         """Every field of the stream's rows, as a contract would name it, with its JSON type."""
-        return {".".join(steps): kind for steps, kind in self.own.items()}
+        return {".".join(steps): _told(kind) for steps, kind in self.own.items()}
+
+
+def _told(kind: str) -> str:
+    """JSON has one type of number: whether one day's amounts happen to be whole says nothing of the next."""
+    return "number" if kind == "integer" else kind

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sources.contract import ContractError, Http, Source
 from sources.contract.http import Request, family_faults
 from tieout.engine import connect, literal, quoted
+from tieout.ingest.drift import baseline
 from tieout.ingest.errors import IngestError, SourceError
 from tieout.ingest.intake.ask import Ask, Extracted, Report
 from tieout.ingest.intake.http.auth import Signer
@@ -170,7 +171,10 @@ class _Pull:
         requests = Requests(self.source, family, self.ask, self.client, book.began)
         self._check_window(request)
         path = family.stream.origin
-        reader = Reader(self.con, self.client, requests, request, family.stream, path, look, book, scratch)
+        bases = {item.name: baseline(self.landing, self.source.name, item.name) for item in family.members}
+        reader = Reader(
+            self.con, self.client, requests, request, family.stream, path, look, book, scratch, bases
+        )
         whole = reader.whole()
         keys = (
             self._all_keys(requests, scratch, whole)
@@ -235,7 +239,9 @@ class _Pull:
         of_keys = Requests(self.source, replace(family, since=None), self.ask, self.client, book.began)
         of_keys.fixed = fixed
         path = family.request.keys.path or family.stream.origin
-        reader = Reader(self.con, self.client, of_keys, request, keyed, path, reach(keyed, {}), book, folder)
+        reader = Reader(
+            self.con, self.client, of_keys, request, keyed, path, reach(keyed, {}), book, folder, {}
+        )
         got = reader.whole()
         listed = ", ".join(quoted(name) for name in got.table.key())
         target = scratch / KEYS

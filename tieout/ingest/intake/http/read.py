@@ -17,6 +17,7 @@ from tieout.ingest.intake.http.page import facts_of, inner_lists, lines_of, rows
 from tieout.ingest.intake.http.paging import Astray, Moved, Pager
 from tieout.ingest.intake.http.plan import Requests
 from tieout.ingest.intake.http.rows import Table, latest_by_key
+from tieout.ingest.landing import Manifest
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,10 +51,11 @@ class Reader:
         look: Reach,
         book: Book,
         draft: Path,
+        bases: dict[str, Manifest | None],
     ) -> None:
         self.con, self.client, self.requests, self.book, self.draft = con, client, requests, book, draft
         self.request, self.stream, self.path, self.look = request, stream, path, look
-        self.fields = Fields(look)
+        self.fields, self.bases = Fields(look), bases
         self.where = f"{requests.where}: {path}"
         self.key = tuple(stream.source_column(name) for name in stream.key)
 
@@ -143,7 +145,9 @@ class Reader:
 
     def _rows(self, readings: tuple[int, ...]) -> tuple[int, int, Path, Table]:
         """Rows of these passes together (and keys that changed meanwhile), the file they are in, and its table."""
-        table = Table(self.requests.source, self.stream, Known(self.types, None))
+        name = self.requests.family.name
+        known = Known(self.types, None)
+        table = Table(self.requests.source, name, self.stream, known, self.bases.get(name))
         target = self.draft / f"read-{'-'.join(map(str, readings))}.parquet"
         files = [path for reading in readings for path in self.book.lines(reading)]
         table.write(self.con, files, self.widest, target)
@@ -154,7 +158,8 @@ class Reader:
     def inside(self, name: str, child: Stream, readings: tuple[int, ...]) -> tuple[Table, Path]:
         """The rows of a child stream, inside the rows of these passes."""
         assert child.request is not None
-        table = Table(self.requests.source, child, Known(self.types, child.request.records))
+        known = Known(self.types, child.request.records)
+        table = Table(self.requests.source, name, child, known, self.bases.get(name))
         target = self.draft / f"inside-{name}.parquet"
         table.write(
             self.con, [path for reading in readings for path in self.book.lines(reading)], self.widest, target

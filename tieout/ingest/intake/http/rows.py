@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sources.contract import Source, Stream
 from tieout.engine import literal, quoted
+from tieout.ingest.drift import grown, reading
 from tieout.ingest.intake.http.fields import Known
+from tieout.ingest.landing import Manifest
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,9 +45,13 @@ class Table:
     """Reads the lines of one stream: its own rows, or those inside the rows of its parent.
 
     `columns`: promised name → name in the source, for those that rows have; `absent`: for those no row has.
+    `declared`: every field with its JSON type, but for those that only lead to promised ones. `last` is the
+    batch that shapes are compared with: what came since may be taken in, or hold what a promised column held.
     """
 
-    def __init__(self, source: Source, stream: Stream, known: Known) -> None:
+    def __init__(
+        self, source: Source, name_of_stream: str, stream: Stream, known: Known, last: Manifest | None
+    ) -> None:
         self.source, self.stream, self.known = source, stream, known
         self.columns: dict[str, str] = {}
         self.absent: dict[str, str] = {}
@@ -57,6 +63,23 @@ class Table:
             else:
                 self.columns[promised] = name
                 self._plant(name)
+        self.declared = self._declared(name_of_stream)
+        read = reading(grown(stream, self.declared, last), self.declared, last)
+        self.more = [item for item in read if item not in self.columns.values()]
+        for item in self.more:
+            self._plant(item)
+
+    def _declared(self, stream: str) -> dict[str, str]:
+        """The fields, without those that lead to promised ones or hold the rows of other streams."""
+        others = [item.request for item in self.source.streams.values() if item.request]
+        ways = [request.records for request in others if request.parent == stream]
+        promised = {name: self.known.kind(name) for name in self.columns.values()}
+        lead = [*ways, *promised]
+        return {
+            name: kind
+            for name, kind in self.known.declared.items()
+            if name not in ways and not any(path.startswith(name + ".") for path in lead)
+        } | promised
 
     def _plant(self, name: str) -> None:
         found = self.known.find(name)
@@ -108,6 +131,7 @@ class Table:
             f"{self._column(key, self.columns[key]) if key in self.columns else 'null::varchar'} as {quoted(name)}"
             for key, name in self.names.items()
         ]
+        columns += [f"{self._value(name)} as {quoted(name)}" for name in self.more]
         return (
             f"select row_number() over () as _row, {', '.join(columns)} from (select {body or '*'} from"
             f" read_json([{listed}], format = 'newline_delimited', columns = {{{kinds}}},"
@@ -149,6 +173,11 @@ class Table:
         both = {**self.absent, **self.columns}
         return {promised: both[promised] for promised in self.stream.columns}
 
+    @property
+    def all_names(self) -> list[str]:
+        """The columns of the file, under the source's names."""
+        return [*self.names.values(), *self.more]
+
     def key(self) -> list[str]:
         """The key's columns, under the source's names."""
         return [self.names[name] for name in self.stream.key]
@@ -185,7 +214,7 @@ def latest_by_key(
         bounds.append((bounds[-1] if bounds else 0) + count)
     con.execute("create or replace temp table page_ends as select unnest(?::bigint[]) as last_row", [bounds])
     left = file.with_name("left.parquet")
-    content = ", ".join(quoted(name) for name in table.names.values())
+    content = ", ".join(quoted(name) for name in table.all_names)
     missing = " or ".join(f"{quoted(name)} is null" for name in keys)
     con.execute(
         f"""

@@ -136,7 +136,9 @@ def filled(server, rows: int) -> str:
 def show(best: dict[str, Cost], rows: int) -> None:
     bare, ours = best["bare"], best["tieout"]
     print(f"\n{rows:,} rows × 12 columns\n")
-    print(f"{'':<66}{'wall s':>8}{'k rows/s':>9}{'CPU s':>8}{'server':>8}{'peak MB':>9}{'wall ×':>8}{'CPU ×':>8}")
+    print(
+        f"{'':<66}{'wall s':>8}{'k rows/s':>9}{'CPU s':>8}{'server':>8}{'peak MB':>9}{'wall ×':>8}{'CPU ×':>8}"
+    )
     for variant, cost in best.items():
         print(
             f"{TITLES[variant]:<66}{cost.wall:>8.1f}{rows / cost.wall / 1000:>9.0f}{cost.cpu:>8.1f}{cost.server:>8.1f}"

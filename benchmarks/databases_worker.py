@@ -65,17 +65,18 @@ def bare(dsn: str, folder: Path) -> int:
 
 
 def tieout(dsn: str, folder: Path, load: str = "load: full") -> int:
+    from datetime import UTC, datetime
+
     import yaml
 
     from sources.contract import Source
+    from tieout.engine import INGEST_MEMORY, connect
     from tieout.ingest.extract import extract_source
     from tieout.ingest.intake.ask import Ask
     from tieout.ingest.landing import Landing
     from tieout.ingest.ledger import ensure_ledger
     from tieout.ingest.load import load_pending
     from tieout.ingest.tables import ensure_raw_tables
-    from tieout.engine import INGEST_MEMORY, connect
-    from datetime import UTC, datetime
 
     source = Source.model_validate(yaml.safe_load(CONTRACT.replace("LOAD", load)))
     landing, now = Landing(folder / "landing"), datetime.now(UTC)
@@ -98,7 +99,7 @@ def connectorx(dsn: str, folder: Path) -> int:
 
     arrived = cx.read_sql(_uri(dsn), "select * from orders", return_type="arrow")
     with duckdb.connect(str(folder / "connectorx.duckdb")) as con:
-        con.execute("create table orders as select * from arrived")
+        con.from_arrow(arrived).create("orders")
         return con.execute("select count(*) from orders").fetchone()[0]
 
 
@@ -108,7 +109,7 @@ def adbc(dsn: str, folder: Path) -> int:
 
     with adbc_driver_postgresql.dbapi.connect(_uri(dsn)) as source, source.cursor() as cursor:
         cursor.execute("select * from orders")
-        reader = cursor.fetch_record_batch()
+        reader = cursor.fetch_record_batch()  # noqa: F841 (DuckDB finds it by its name)
         with duckdb.connect(str(folder / "adbc.duckdb")) as con:
             con.execute(
                 "create table orders as select * replace (amount::decimal(18, 2) as amount, tax::decimal(12, 2) as tax)"

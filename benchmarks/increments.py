@@ -52,7 +52,10 @@ def landed(contract: Source, landing: Landing, select: str, minute: int) -> Mani
     with connect(memory=INGEST_MEMORY) as con, landing.draft("bench", "orders") as draft:
         file = draft / "rows.parquet"
         con.execute(f"copy ({select}) to {literal(str(file))} (format parquet)")
-        columns = {row[0]: row[1] for row in con.execute(f"describe from read_parquet({literal(str(file))})").fetchall()}
+        columns = {
+            row[0]: row[1]
+            for row in con.execute(f"describe from read_parquet({literal(str(file))})").fetchall()
+        }
         rows, content = fingerprint(con, file)
         got = Received("orders", "rows.parquet", rows, content, file.stat().st_size, columns, complete=False)
         return land(con, contract, "orders", landing, draft, got, NOON + timedelta(minutes=minute))
@@ -98,7 +101,9 @@ def measured(rows: int) -> dict[str, float]:
 def main(*sizes: int) -> None:
     every = {rows: measured(rows) for rows in sizes or (1_000_000, 10_000_000)}
     for rows, found in every.items():
-        print(f"\n{rows:,} rows × 12 columns: whole table {found['whole']:.1f} CPU s, bare copy of it {found['bare']:.1f}")
+        print(
+            f"\n{rows:,} rows × 12 columns: whole table {found['whole']:.1f} CPU s, bare copy of it {found['bare']:.1f}"
+        )
         for change in ("scattered", "newest", "fixed, scattered", "fixed, newest"):
             cost = found[change]
             print(
@@ -108,7 +113,9 @@ def main(*sizes: int) -> None:
     if len(every) > 1:
         small, large = every[min(every)], every[max(every)]
         for change in ("fixed, scattered", "fixed, newest"):
-            print(f"growth, {FIXED:,} rows {change.removeprefix('fixed, ')}: × {large[change] / small[change]:.1f} (goal ≤ 2)")
+            print(
+                f"growth, {FIXED:,} rows {change.removeprefix('fixed, ')}: × {large[change] / small[change]:.1f} (goal ≤ 2)"
+            )
 
 
 if __name__ == "__main__":

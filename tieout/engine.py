@@ -28,6 +28,7 @@ def connect(
 
     con = duckdb.connect(str(path), read_only=read_only, config=dict(OFFLINE))
     con.execute("set timezone = 'UTC'")
+    con.execute("set enable_progress_bar = false")  # it would write into what a command prints
     if memory:
         con.execute(f"set memory_limit = '{memory}'")
         # Order inside a table carries no meaning on the way in, and keeping it costs half the speed.

@@ -27,7 +27,7 @@ from tieout.ingest.errors import IngestError
 from tieout.ingest.landing import Landing, Manifest
 from tieout.ingest.ledger import ensure_ledger
 from tieout.ingest.load import load_batch, loadable
-from tieout.ingest.replay import Difference, contents, differences
+from tieout.ingest.replay import Difference, contents, differences, keep_compiled
 from tieout.ingest.tables import ensure_raw_tables
 from tieout.progress import Silent
 from tieout.settings import Settings
@@ -135,6 +135,7 @@ def prove_replay(
         parsed = reference / "dbt"
         if parsed.is_dir():  # dbt parses its project once
             shutil.copytree(parsed, home / "dbt")
+            keep_compiled(reference / "warehouse.duckdb", home / "warehouse.duckdb")
         found = _run(settings, landing, home, variant, raw_only=raw_only)
         shutil.rmtree(home, ignore_errors=True)
         return compared(variant.name, found, _since(began))

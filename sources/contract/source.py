@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from sources.contract.columns import Sensitivity
-from sources.contract.http import Http
+from sources.contract.http import Http, family_faults
 from sources.contract.inbox import Inbox
 from sources.contract.references import ContractError, holds_a_secret, resolve
 from sources.contract.stream import BY_CURSOR, Duration, Stream
@@ -112,6 +112,8 @@ class Source(Strict):
                 raise ValueError(f"streams.{name}: files are loaded `full` or `slice`, not {stream.load!r}")
         if self.inbox and (unknown := self.inbox.streams - set(self.streams)):
             raise ValueError(f"inbox.hints names unknown streams: {sorted(unknown)}")
+        if faults := family_faults(self.streams):
+            raise ValueError("; ".join(faults))
         wants = {"http": "url", "files": "path", "sqlite": "path"}.get(self.connector, "dsn")
         if getattr(self.connection, wants) is None:
             raise ValueError(f"connection: {self.connector} needs `{wants}`")

@@ -657,7 +657,9 @@ def test_nobodys_name_or_telephone_is_on_the_page(warehouse, tmp_path):
     warehouse.con.execute(
         "update raw_tms.driver__history set driver_name = '张三', phone = '13800138000' where driver_no = 'driver_no0'"
     )
-    warehouse.con.execute("update raw_tms.driver__history set driver_name = 'Li Si' where driver_no = 'driver_no1'")
+    warehouse.con.execute(
+        "update raw_tms.driver__history set driver_name = 'Li Si' where driver_no = 'driver_no1'"
+    )
     for party, order_no in [
         ("张三", "D1"),
         ("E001 张三", "D2"),
@@ -689,7 +691,9 @@ def test_nobodys_name_or_telephone_is_on_the_page(warehouse, tmp_path):
 
 
 def test_a_group_known_only_by_a_personal_name_is_shown_by_its_key(warehouse, tmp_path):
-    warehouse.con.execute("update raw_tms.driver__history set driver_name = '张三' where driver_no = 'driver_no0'")
+    warehouse.con.execute(
+        "update raw_tms.driver__history set driver_name = '张三' where driver_no = 'driver_no0'"
+    )
     warehouse.con.execute("create table marts.dim_driver as select 'E001' as code, '张三' as name")
     warehouse.book("fct_shipped", "E001", "7.00", "D1")
     warehouse.tie(names={"party": {"model": "dim_driver", "key": "code", "name": "name"}})

@@ -5,7 +5,7 @@ Sources are pulled side by side, each through its door. What has not changed sin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from sources.contract import DATABASES, ContractError, Source
@@ -52,9 +52,11 @@ def extract_source(source: Source, landing: Landing, ask: Ask, report: Report) -
 
             pull_database(source, landing, ask, done)
         elif source.connector == "http":
-            from tieout.ingest.intake.http import pull_http
+            from tieout.ingest.intake.http import ask_control, pull_http
 
             pull_http(source, landing, ask, done)
+            if source.controls and ask.streams is None and ask.window is None:
+                _ask_http_controls(source, landing, ask, ask_control)
         else:
             from tieout.ingest.intake.files import pull_files
 
@@ -67,3 +69,16 @@ def extract_source(source: Source, landing: Landing, ask: Ask, report: Report) -
                 done(Extracted(source.name, stream, error=failure))
     remember(landing.root, outcomes, ask.now)
     return outcomes
+
+
+def _ask_http_controls(source: Source, landing: Landing, ask: Ask, ask_control: Callable[..., str]) -> None:
+    """What the system says about itself; an answer that does not come is kept as such and disagrees."""
+    from tieout.ingest.controls import NO_ANSWER, figure, keep_answers
+
+    answers = {}
+    for name, control in source.controls.items():
+        try:
+            answers[name] = figure(ask_control(source, landing, ask, control.ask))
+        except IngestError as error:
+            answers[name] = f"{NO_ANSWER}{error}"
+    keep_answers(landing, source, answers, ask.now)

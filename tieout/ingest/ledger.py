@@ -171,7 +171,8 @@ def record(
 def _record_totals(con: duckdb.DuckDBPyConnection, source: Source, batch: Batch, manifest: Manifest) -> None:
     """What the source said against what landed, was loaded and was set aside: of this batch if it is complete,
     else of everything now held, since the source speaks of its whole table."""
-    for measure, said in manifest.control.items():
+    for measure, answer in manifest.control.items():
+        said = "0" if answer in {"None", ""} else answer  # a sum over nothing but missing values
         landed, loaded = (_of_batch if manifest.complete else _of_table)(source, manifest.stream, measure)
         con.execute(
             f"""

@@ -21,7 +21,7 @@ from tieout.ingest.batch import Batch
 from tieout.ingest.decisions import Decision, decisions
 from tieout.ingest.drift import Holds
 from tieout.ingest.fold import unfold
-from tieout.ingest.landing import Landing, Manifest
+from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest
 from tieout.ingest.ledger import record
 from tieout.ingest.outcome import Loaded
 from tieout.ingest.tables import TECHNICAL, empty, history_table
@@ -161,6 +161,9 @@ def _replace(
         )
         return int(str(_one(con, f"select count(*) from {history}"))), 0
     same_key = _same_key(stream, "current", "batch")
+    # A row that is now in another file belongs to that one, or the file it left would take it along.
+    one_file = manifest.complete and manifest.scope != WHOLE_TABLE
+    moved = " or current._origin <> batch._origin" if one_file else ""
     con.execute(
         f"""
         create or replace temp table batch_changes as
@@ -168,6 +171,7 @@ def _replace(
             batch._hash, batch._origin, batch._row, batch._is_deleted, current.rowid as replaced
         from {batch.good} as batch left join {history} as current on {same_key} and current._is_current
         where current._hash is null or current._hash <> batch._hash or current._is_deleted <> batch._is_deleted
+            {moved}
         """
     )
     loaded = int(str(_one(con, "select count(*) from batch_changes")))

@@ -91,6 +91,7 @@ def replay(
         batches, rows = load_everything(aside.warehouse, sources, landing, progress, now)
         if held is not None:
             carry_over(settings.warehouse, aside.warehouse)
+            keep_compiled(settings.warehouse, aside.warehouse)
         if build is not None:
             build(aside)
         progress.start("compare")
@@ -147,6 +148,18 @@ def carry_over(held: Path, new: Path) -> None:
                 "update ops.watermark as new set complete_to = old.complete_to from held.ops.watermark as old"
                 " where new.source = old.source and new.stream = old.stream and new.complete_to < old.complete_to"
             )
+        con.execute("detach held")
+
+
+def keep_compiled(held: Path, new: Path) -> None:
+    """Copy the compiled SQL of metrics, which depends on definitions alone; its values are computed anew."""
+    with connect(new) as con:
+        con.execute(f"attach {literal(str(held))} as held (read_only)")
+        there = _tables(con, "held", "metrics")
+        con.execute("create schema if not exists metrics")
+        for name in ("compiled_query", "export_query"):
+            if name in there:
+                con.execute(f"create or replace table metrics.{name} as from held.metrics.{name}")
         con.execute("detach held")
 
 

@@ -138,6 +138,8 @@ def _compact(
     source: Source, landing: Landing, found: Foldable, now: datetime, crash: Callable[[str], None]
 ) -> Compacted | None:
     name, began = found.stream, time.perf_counter()
+    # The other streams' tables would cost more than this one's rows.
+    source = source.model_copy(update={"streams": {name: source.streams[name]}})
     every = loadable(landing, source.name, name)
     with (
         tempfile.TemporaryDirectory(prefix="tieout-compact-") as folder,

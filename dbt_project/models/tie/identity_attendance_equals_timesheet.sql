@@ -134,7 +134,7 @@ with
                     )
                 ) as text
             ) as unexplained_documents,
-            arg_max(suspect, abs(residual)) filter (where residual <> 0) as unexplained_suspect
+            arg_max(suspect, (abs(residual), suspect)) filter (where residual <> 0) as unexplained_suspect
         from judged
         group by month_start_date
     ),

@@ -26,6 +26,7 @@ with
                     stream as source_stream,
                     batch_id as source_record
                 from ops.control_total
+                where stream <> ''
                 qualify batch_id = max(batch_id) over (partition by source, stream, origin)
             ) as part_rows
         union all
@@ -51,6 +52,7 @@ with
                     stream as source_stream,
                     batch_id as source_record
                 from ops.control_total
+                where stream <> ''
                 qualify batch_id = max(batch_id) over (partition by source, stream, origin)
             ) as part_rows
         union all
@@ -76,7 +78,7 @@ with
                     stream as source_stream,
                     batch_id as source_record
                 from ops.control_total
-                where quarantined is not null
+                where quarantined is not null and stream <> ''
                 qualify batch_id = max(batch_id) over (partition by source, stream, origin)
             ) as part_rows
     ),
@@ -190,7 +192,7 @@ with
                     )
                 ) as text
             ) as unexplained_documents,
-            arg_max(suspect, abs(residual)) filter (where residual <> 0) as unexplained_suspect
+            arg_max(suspect, (abs(residual), suspect)) filter (where residual <> 0) as unexplained_suspect
         from judged
         group by source, stream, origin, measure
     ),

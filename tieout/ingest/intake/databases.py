@@ -87,7 +87,7 @@ def _pull(reader: Reader, source: Source, name: str, stream: Stream, landing: La
         if _waits_already(landing.latest(source.name, name), holds, timed):
             return Extracted(source.name, name, fetched)
         manifest, notes = land(reader.con, source, name, landing, draft, timed, ask.now)
-    return Extracted(source.name, name, fetched, (manifest,), notes=notes)
+    return Extracted(source.name, name, fetched, (manifest,), notes=(*notes, *reader.notes))
 
 
 def _waits_already(newest: Manifest | None, holds: Holds, got: Received) -> bool:

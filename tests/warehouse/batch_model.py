@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
@@ -56,7 +56,7 @@ class Model:
     held: dict[Key, tuple[Row, bool]] = field(default_factory=dict)
     versions: list[tuple[str, Key, Row, bool]] = field(default_factory=list)
     aside: dict[str, list[tuple[str, Row]]] = field(default_factory=dict)
-    mark: str | int | None = None
+    mark: Any = None  # a text (an instant) or a number, like the cursor
     known: frozenset[tuple] | None = None
     changed: bool = False
 

@@ -222,6 +222,24 @@ def test_a_key_scan_finds_what_was_deleted_even_when_nothing_is_new(shop):
     assert small.pull() == []
 
 
+def test_an_emptied_table_is_refused_and_deletes_nothing(shop):
+    small = shop(deletes="keys")
+    run(small, "delete from orders")
+    (outcome,) = small.extract()
+
+    assert "orders is empty. Nothing was deleted" in str(outcome.error)
+    assert small.load() == []
+    assert held(small) == [(1, 10), (2, 20)]
+
+
+def test_a_table_that_may_be_empty_is_emptied(shop):
+    small = shop(deletes="keys", allow_empty=True)
+    run(small, "delete from orders")
+    small.pull()
+
+    assert held(small) == []
+
+
 def test_a_changed_primary_key_is_one_row_gone_and_one_come(shop):
     small = shop(deletes="keys")
     run(small, "update orders set id = 7 where id = 1")

@@ -67,8 +67,10 @@ def replay(
         right=(3,),
     )
     for item in proved:
-        for off in item.differences:
+        for off in item.differences[:10]:
             print(f"  ✗ {item.variant}: {off.table} ({off.rows_held} rows, {off.rows_rebuilt} rows)")
+        if len(item.differences) > 10:
+            print(f"  ✗ {item.variant}: … and {len(item.differences) - 10} more")
     print(
         f"{equal:,} of {compared:,} tables equal in {len(proved) - 1} variants, {time.perf_counter() - began:.0f} s"
     )

@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sources.contract import BY_CURSOR, Source, Stream, duration
 from tieout.engine import literal, quoted
@@ -23,7 +24,7 @@ from tieout.ingest.intake.cursor import Cursor
 from tieout.ingest.intake.land import Received, fingerprint, land
 from tieout.ingest.intake.readers import Reader, open_reader
 from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest
-from tieout.ingest.promises import has_columns
+from tieout.ingest.promises import check_not_empty, has_columns
 
 ROWS, KEYS, SEEN = "rows.parquet", "keys.parquet", "seen.parquet"
 WINDOW = "window"  # how the scope of a batch begins that was read again on request
@@ -147,16 +148,7 @@ class _Pull:
             and not self.disturbed
         ):
             return rows
-        return rows, Received(
-            origin=self.stream.origin,
-            data=ROWS,
-            rows=rows,
-            content_hash=content,
-            bytes=file.stat().st_size,
-            columns=self._types(),
-            declared=self.declared,
-            control=control,
-        )
+        return rows, self._received(draft, rows, content, control=control)
 
     # --- what is new ---
 
@@ -181,6 +173,10 @@ class _Pull:
             )
             if not beginning:
                 self._fetch_missed(draft, file, keys)
+        if keys or beginning:
+            # An emptied table is more often an accident than the truth, and would delete everything.
+            there = self._one(f"select count(*) from read_parquet({literal(str(keys or file))})")
+            check_not_empty(self.source, self.name, self.stream, int(str(there)), self.stream.origin)
         before = last.cursor_to if last and last.cursor == cursor_names else None
         cursor_to = self._cursor.highest(self.con, file, before, self.ask.now)
         fetched = int(str(self._one(f"select count(*) from read_parquet({literal(str(file))})")))
@@ -194,14 +190,10 @@ class _Pull:
         control = self._control()
         if rows == 0 and last is not None and unchanged and control == last.control:
             return fetched
-        return fetched, Received(
-            origin=self.stream.origin,
-            data=ROWS,
-            rows=rows,
-            content_hash=content,
-            bytes=(draft / ROWS).stat().st_size,
-            columns=self._types(),
-            declared=self.declared,
+        return fetched, self._received(
+            draft,
+            rows,
+            content,
             scope=f"from {low}" if low else "from the beginning",
             complete=False,
             control=control,
@@ -235,16 +227,19 @@ class _Pull:
         file = draft / ROWS
         self.reader.copy(self.stream.origin, self._types(), where, file)
         rows, content = fingerprint(self.con, file)
-        return rows, Received(
+        return rows, self._received(draft, rows, content, scope=f"{WINDOW} {window}", complete=False)
+
+    def _received(self, draft: Path, rows: int, content: str, **more: Any) -> Received:
+        """What lies in `draft`, with what every kind of pull says of it."""
+        return Received(
             origin=self.stream.origin,
             data=ROWS,
             rows=rows,
             content_hash=content,
-            bytes=file.stat().st_size,
+            bytes=(draft / ROWS).stat().st_size,
             columns=self._types(),
             declared=self.declared,
-            scope=f"{WINDOW} {window}",
-            complete=False,
+            **more,
         )
 
     def _types(self, columns: list[str] | None = None) -> dict[str, str]:

@@ -141,7 +141,7 @@ class MariaServer:
                 "--skip-log-bin",
                 "--innodb-log-file-size=8M",
                 "--innodb-buffer-pool-size=64M",
-                "--innodb-flush-log-at-trx-commit=0",
+                "--innodb-flush-log-at-trx-commit=1",
                 "--max-connections=60",
                 # A server far from UTC, so that a forgotten time zone shows.
                 "--default-time-zone=+08:00",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from sources.contract.http import Http, Request, family_faults
+from sources.contract.http import Http, Request
 from sources.contract.http_auth import placeholders
 from tests.http_server import http_source
 from tieout.ingest.intake.http.values import Secrets, at, filled
@@ -143,31 +143,41 @@ def test_paths_find_keys_that_hold_dots(path, found):
 
 def test_families_that_do_not_fit_are_named():
     column = {"id": "bigint"}
-    source = http_source(
-        "http://127.0.0.1:1",
-        {
-            "a": {
-                "from": "/a",
-                "key": ["id"],
-                "columns": column,
-                "request": {},
-                "control": {"kind": "query"},
+    with pytest.raises(ValueError) as refused:
+        http_source(
+            "http://127.0.0.1:1",
+            {
+                "a": {
+                    "from": "/a",
+                    "key": ["id"],
+                    "columns": column,
+                    "request": {},
+                    "control": {"kind": "query"},
+                },
+                "b": {
+                    "from": "/a",
+                    "key": ["id"],
+                    "columns": column,
+                    "request": {"parent": "gone", "records": "x"},
+                },
+                "c": {
+                    "from": "/a",
+                    "key": ["id"],
+                    "columns": column,
+                    "request": {"parent": "a", "records": "x"},
+                },
+                "d": {
+                    "from": "/a",
+                    "key": ["id"],
+                    "columns": column,
+                    "request": {"parent": "c", "records": "x"},
+                },
             },
-            "b": {
-                "from": "/a",
-                "key": ["id"],
-                "columns": column,
-                "request": {"parent": "gone", "records": "x"},
-            },
-            "c": {"from": "/a", "key": ["id"], "columns": column, "request": {"parent": "a", "records": "x"}},
-            "d": {"from": "/a", "key": ["id"], "columns": column, "request": {"parent": "c", "records": "x"}},
-        },
-    )
-    faults = family_faults(source.streams)
-    assert len(faults) == 3
-    assert "control `query` needs `request.total`" in faults[0]
-    assert "parent 'gone' is no stream" in faults[1]
-    assert "parent 'c' is itself inside another stream" in faults[2]
+        )
+    said = str(refused.value)
+    assert "control `query` needs `request.total`" in said
+    assert "parent 'gone' is no stream" in said
+    assert "parent 'c' is itself inside another stream" in said
 
 
 def test_secrets_are_taken_out_of_every_form_of_a_text(monkeypatch):

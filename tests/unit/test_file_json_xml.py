@@ -104,7 +104,6 @@ def test_each_record_may_use_another_name_of_a_renamed_column(tmp_path, monkeypa
         ("[1, 2]", "line 1: is not an array of objects"),
         ('{"data": []}', "is not an array of objects.*Set `format.records`"),
         ('[{"单号": 1, "数量": "\\ud800"}]', r"half a character, U\+D800"),
-        ('[{"单号": 1}]', "no longer has the column 数量"),
         (b'[{"\xff": 1}]', "is not utf-8: byte 0xff at position 3"),
     ],
 )
@@ -200,7 +199,6 @@ BOMB = "<!DOCTYPE r [" + '<!ENTITY a0 "ha">' + "".join(
             "<r><row><单号>1</单号><单号>2</单号><数量>3</数量></row></r>",
             "record 1: holds 单号 more than once",
         ),
-        ("<r><row><单号>1</单号></row></r>", "no longer has the column 数量"),
         ("<a>" * 1_000 + "</a>" * 1_000, "is nested more than 100 deep"),
         (
             "<r><row>" + "<a>" * 1_000 + "</a>" * 1_000 + "</row></r>",

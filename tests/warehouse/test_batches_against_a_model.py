@@ -38,6 +38,8 @@ from tieout.ingest.load import load_batch, loadable, pending
 from tieout.ingest.retention import compact
 from tieout.ingest.tables import ensure_raw_tables
 
+pytestmark = pytest.mark.slow
+
 KINDS = {
     "whole": Kind(),
     "twins": Kind(twins=True),

@@ -11,6 +11,8 @@ from tieout.engine import connect
 from tieout.ingest.controls import NO_ANSWER, ask_controls, compare_controls
 from tieout.ingest.landing import Landing
 
+pytestmark = pytest.mark.slow
+
 HUGE = "12345678901234567890.0123456789"  # a floating-point number would keep 16 of its digits
 AND_ONE = "12345678901234567891.0123456789"
 SERVERS = {

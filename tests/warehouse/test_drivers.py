@@ -140,7 +140,7 @@ def test_rows_arrive_exactly_with_their_control_totals(database, small):
         "sum_amount": "9999999999999999999999999999.0000000000",
         "sum_amount[2026-10]": "9999999999999999999999999999.0000000001",
         "sum_amount[2026-11]": "-0.0000000001",
-        "sum_amount[none]": "None",
+        "sum_amount[none]": "0",
     }
 
 

@@ -25,6 +25,8 @@ from tieout.ingest.load import load_batch, loadable
 from tieout.ingest.retention import compact
 from tieout.ingest.tables import ensure_raw_tables
 
+pytestmark = pytest.mark.slow
+
 Files = dict[str, list[tuple[str, int]]]
 
 

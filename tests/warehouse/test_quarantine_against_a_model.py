@@ -22,6 +22,8 @@ from tieout.ingest.decisions import decisions
 from tieout.ingest.landing import Landing
 from tieout.ingest.quarantine import Filter, QuarantineError, drop, found, planned_release, release, undo
 
+pytestmark = pytest.mark.slow
+
 SURE = [("WB0", "1", "CNY"), ("WB00", "2", "USD")]  # a file without one good number would be refused whole
 ROWS = st.tuples(
     st.sampled_from(["WB1", "WB2", "WB3", "WB4", ""]),

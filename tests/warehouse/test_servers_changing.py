@@ -21,6 +21,8 @@ from tieout.ingest.extract import extract_source
 from tieout.ingest.intake.ask import Ask
 from tieout.ingest.landing import Landing
 
+pytestmark = pytest.mark.slow
+
 PULLS = 5  # while the writers write
 
 BIGINT = {"type": "bigint", "required": True}

@@ -17,6 +17,8 @@ from tieout.ingest.intake.ask import Ask
 from tieout.ingest.intake.readers import open_reader
 from tieout.ingest.landing import Landing
 
+pytestmark = pytest.mark.slow
+
 BIGINT = {"type": "bigint", "required": True}
 SLOW = {
     # 20 s, if nobody breaks it off

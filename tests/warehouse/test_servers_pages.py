@@ -11,6 +11,8 @@ from tests.servers import maria_database
 from tieout.ingest.intake import mysql
 from tieout.ingest.intake.readers import open_reader
 
+pytestmark = pytest.mark.slow
+
 ROWS = 2_503
 # Values that a key of each type may have, as SQL.
 KEYS = {

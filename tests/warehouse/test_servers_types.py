@@ -13,6 +13,8 @@ from tests.servers import maria_database, postgres_database
 from tieout.ingest.intake.readers import open_reader
 from tieout.ingest.landing import Landing
 
+pytestmark = pytest.mark.slow
+
 SET_ASIDE = object()  # the value has no exact form in the promised type: its row must be in quarantine
 
 # name: (declared type, promised type, [(SQL of the value, what must be held, as text)])

@@ -74,7 +74,9 @@ class _Exact:
             elif line == wanted:
                 return cells
         if likest:
-            self.delivery.columns(likest, self.delivery.file.name)  # says which column is missing
+            self.delivery.refuse_unless_complete(
+                likest, self.delivery.file.name
+            )  # says which column is missing
         row = 1 if wanted == "find" else wanted
         raise self.delivery.refusal(f"has no header line {row}", "Set `format.header_row` in the contract.")
 

@@ -66,6 +66,10 @@ class Delivery:
         stream = grown(self.stream, texts(names), self.last)
         return list(reading(stream, texts(names), self.last))
 
+    def refuse_unless_complete(self, heading: Iterable[str | None], origin: str) -> None:
+        """Raises: SourceError naming what the row most like a header lacks, where none has every promised column."""
+        check_columns(self.source, self.name, self.stream, {name for name in heading if name}, origin)
+
     def promised_in(self, heading: Iterable[str | None]) -> int:
         """How many promised columns a row of cells names."""
         present = set(heading)

@@ -140,7 +140,7 @@ class _Sheet:
                 exact = [cell or "" for cell in cells]
                 return max(exact, named, key=self.delivery.promised_in)
         if likest:
-            self.delivery.columns(likest, self.origin)  # says which column is missing
+            self.delivery.refuse_unless_complete(likest, self.origin)  # says which column is missing
         row = 1 if wanted == "find" else wanted
         raise self.delivery.refusal(
             f"sheet {self.title} has no row {row}", "Set `format.header_row` in the contract."

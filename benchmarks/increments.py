@@ -57,8 +57,10 @@ def landed(contract: Source, landing: Landing, select: str, minute: int) -> Mani
             for row in con.execute(f"describe from read_parquet({literal(str(file))})").fetchall()
         }
         rows, content = fingerprint(con, file)
-        got = Received("orders", "rows.parquet", rows, content, file.stat().st_size, columns, complete=False)
-        return land(con, contract, "orders", landing, draft, got, NOON + timedelta(minutes=minute))
+        got = Received(
+            "orders", "rows.parquet", rows, content, file.stat().st_size, columns, columns, complete=False
+        )
+        return land(con, contract, "orders", landing, draft, got, NOON + timedelta(minutes=minute))[0]
 
 
 def loaded(contract: Source, landing: Landing, warehouse: Path, manifest: Manifest) -> float:

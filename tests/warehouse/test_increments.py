@@ -330,6 +330,16 @@ def test_a_stream_read_from_the_beginning_again_changes_nothing(shop):
     assert (loaded.rows_in, loaded.loaded, loaded.unchanged, loaded.deleted) == (2, 0, 2, 0)
 
 
+def test_a_system_is_left_alone_outside_its_hours(shop):
+    small = shop()
+    document = small.source.model_dump(by_alias=True)
+    document["limits"]["hours"] = "02:00-04:00"  # in company time; the pull comes at 20:03 there
+    small.source = Source.model_validate(document)
+    (outcome,) = small.extract()
+
+    assert "may be asked only 02:00-04:00 (Asia/Shanghai); it opens 2026-11-02 02:00" in str(outcome.error)
+
+
 def test_columns_named_like_the_loader_s_own_are_columns_like_others(tmp_path):
     """A source may call its columns _row and _origin; neither the position nor the origin of a row is taken from them."""
     file = tmp_path / "odd.db"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sources.contract import DATABASES, ContractError, Source
 from tieout.ingest.drift import effective
@@ -14,6 +16,7 @@ from tieout.ingest.drift.refusals import remember
 from tieout.ingest.errors import IngestError, SourceError
 from tieout.ingest.intake.ask import Ask, Extracted, Report
 from tieout.ingest.landing import Landing
+from tieout.ingest.manners import opening
 
 
 def extract_all(
@@ -47,6 +50,7 @@ def extract_source(source: Source, landing: Landing, ask: Ask, report: Report) -
         report(outcome)
 
     try:
+        _check_hours(source, ask.now)
         if source.connector in DATABASES:
             from tieout.ingest.intake.databases import pull_database
 
@@ -69,6 +73,17 @@ def extract_source(source: Source, landing: Landing, ask: Ask, report: Report) -
                 done(Extracted(source.name, stream, error=failure))
     remember(landing.root, outcomes, ask.now)
     return outcomes
+
+
+def _check_hours(source: Source, now: datetime) -> None:
+    """Raises: SourceError outside the hours in which the system may be asked."""
+    zone = ZoneInfo(source.timezone)
+    opens = opening(source.limits.hours, now, zone)
+    if opens:
+        raise SourceError(
+            f"{source.name}: may be asked only {source.limits.hours} ({zone}); it opens {opens:%Y-%m-%d %H:%M}. "
+            f"Nothing was read; what was loaded before stays."
+        )
 
 
 def _ask_http_controls(source: Source, landing: Landing, ask: Ask, ask_control: Callable[..., str]) -> None:

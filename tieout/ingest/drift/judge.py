@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # A table with hundreds of new columns is another table; comparing them all would take longer than reading it.
 MOST_CANDIDATES = 24
 MOST_NAMED = 8  # columns in a message
+MOST_REMEDIES = 3
 
 
 class DriftError(SourceError):
@@ -224,6 +225,8 @@ def _refusal(
     where = f"{source.name}.{name}"
     found = list(dict.fromkeys(found))
     remedies = list(dict.fromkeys(remedy(where, source.name, stream, change) for change in found))
+    if len(remedies) > MOST_REMEDIES:  # another table rather than another shape: nobody reads twelve commands
+        remedies = [*remedies[:MOST_REMEDIES], f"… and likewise for {len(remedies) - MOST_REMEDIES} more."]
     promised = {item for column in stream.columns for item in stream.source_names(column)}
     unnamed = sorted(set(declared) - promised - {str(change.now) for change in found})
     hint = ""

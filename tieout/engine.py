@@ -63,6 +63,19 @@ def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
     con.load_extension(str(extension_file(name)))
 
 
+def relations(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """Names of all tables and views of the open file, as `schema.name`."""
+    rows = con.execute(
+        """
+        select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()
+        union all
+        select schema_name || '.' || view_name from duckdb_views()
+        where database_name = current_database() and not internal
+        """
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
 def quoted(identifier: str) -> str:
     """An SQL identifier, quoted: Chinese names, hyphens and reserved words survive."""
     return '"' + identifier.replace('"', '""') + '"'

@@ -52,12 +52,10 @@ def print_rows(
 ) -> None:
     """Rows as a list may show them: without what is above class L2."""
     from tieout.cli.show import table
+    from tieout.engine import relations
     from tieout.pages.personal import WITHHELD, key_is_shown, personal, reason_shown
 
-    tables = {
-        name
-        for (name,) in con.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
-    }
+    tables = relations(con)
     texts = {text for row in rows for text in (row.origin, row.record_key or "", row.reason)}
     veil = personal(con, sources, tables, texts)
     names = ["id", "stream", "from", "key", "rule", "reason", "owner"] + (["state"] if every else [])

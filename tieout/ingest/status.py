@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sources.contract import Source
+from tieout.engine import relations
 from tieout.ingest.tables import raw_table
 
 if TYPE_CHECKING:
@@ -59,9 +60,8 @@ def veiled(
     """The rows as a list or a log may show them: without what is above class L2."""
     from tieout.pages.personal import WITHHELD, key_is_shown, personal, reason_shown
 
-    tables = con.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
     texts = {text for row in rows for text in (row.origin, row.record_key or "", row.reason)}
-    veil = personal(con, sources, {name for (name,) in tables}, texts)
+    veil = personal(con, sources, relations(con), texts)
     return [
         str(
             replace(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tieout.engine import literal, quoted
+from tieout.engine import literal, quoted, relations
 from tieout.metrics.answer import Catalogued, Period, answer, catalogued, is_member, parse_period, resolve
 from tieout.metrics.errors import MetricError, TraceMismatch, unknown
 
@@ -360,11 +360,7 @@ def _resolved(
 
 
 def _has_raw(con: duckdb.DuckDBPyConnection, system: str, stream: str) -> bool:
-    row = con.execute(
-        "select count(*) from duckdb_tables() where database_name = current_database()"
-        f" and schema_name = {literal('raw_' + system)} and table_name = {literal(stream)}"
-    ).fetchone()
-    return bool(row and row[0])
+    return f"raw_{system}.{stream}" in relations(con)
 
 
 def _with_rows(found: Trace, located: Iterator[Contribution]) -> Trace:

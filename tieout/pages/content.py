@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sources.contract import Source
 from tieout.engine import quoted
+from tieout.engine import relations as every_relation
 from tieout.ingest.status import Quarantined, open_quarantine
 from tieout.metrics.answer import answer
 from tieout.metrics.errors import MetricError
@@ -297,7 +298,7 @@ def read_board(
         sales: Metrics that are compared month by month; one of the file's own units.
         bridges: Identities that lead from each of them to the next.
     """
-    relations = _relations(con)
+    relations = every_relation(con)
     publish = _publish(con, sources, relations)
     verified = last_verified_run(con) if "ops.check_result" in relations else None
     identities = _identities(con, sources, relations)
@@ -635,16 +636,3 @@ def _metrics(con: duckdb.DuckDBPyConnection, relations: set[str]) -> tuple[Metri
         """
     ).fetchall()
     return tuple(Metric(*facts, definition=Both(zh, en)) for *facts, zh, en in rows)
-
-
-def _relations(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """Names of all tables and views of this file, as `schema.name`."""
-    rows = con.execute(
-        """
-        select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()
-        union all
-        select schema_name || '.' || view_name from duckdb_views()
-        where database_name = current_database() and not internal
-        """
-    ).fetchall()
-    return {name for (name,) in rows}

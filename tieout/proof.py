@@ -23,6 +23,7 @@ from pathlib import Path
 from sources.contract import Source, read_sources
 from tieout.engine import INGEST_MEMORY, connect
 from tieout.ingest.controls import compare_controls
+from tieout.ingest.drift import effective_sources
 from tieout.ingest.errors import IngestError
 from tieout.ingest.landing import Landing, Manifest
 from tieout.ingest.ledger import ensure_ledger
@@ -215,7 +216,8 @@ def steps(settings: Settings, order: str, seed: int, last: str) -> None:
     """Load in one order, then build up to the step `last`: the same functions that a refresh runs."""
     from tieout.refresh import crash_point, measure, transform, verify
 
-    sources, landing = read_sources(settings.sources), Landing(settings.landing)
+    landing = Landing(settings.landing)
+    sources = effective_sources(read_sources(settings.sources), landing)
     now = datetime.now(UTC)
     with connect(settings.warehouse, memory=INGEST_MEMORY) as con:
         ensure_ledger(con)

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import NOON, SmallSource
 from tieout.engine import connect
 from tieout.ingest import replay as module
+from tieout.ingest.drift import effective
 from tieout.ingest.replay import ReplayError, replay
 from tieout.progress import Silent
 from tieout.settings import Settings
@@ -147,3 +148,24 @@ def test_batches_that_were_not_loaded_yet_are_said_to_be_the_reason(held, tms):
 def test_a_warehouse_without_marts_replaces_none(held, tms):
     with pytest.raises(ReplayError, match="Nothing was done"):
         again(held, tms, build=None)
+
+
+def test_a_column_that_was_taken_in_is_there_after_a_replay_too(tms, tmp_path):
+    """Nobody promised the column; the batches say that it was taken in, and replay has nothing else to go by."""
+    stream = tms.source.streams["waybill"].model_copy(update={"drift": "evolve"})
+    tms.source = tms.source.model_copy(update={"streams": {"waybill": stream}})
+    tms.csv("运单_1.csv", "WB1,1,CNY,2026-10-01")
+    tms.pull()
+    (tms.drop / "运单_1.csv").write_bytes(
+        "运单号,件数,币种,签收日期,driver\r\nWB1,1,CNY,2026-10-01,老王\r\n".encode("gb18030")
+    )
+    tms.extract()
+    promised, tms.source = tms.source, effective(tms.source, tms.landing)
+    tms.load()
+    assert tms.rows("select driver from raw_tms.waybill") == [("老王",)]
+
+    done = replay(
+        Settings(home=tmp_path), {"tms": promised}, Silent(), NOON, build=lambda _: None, check=False
+    )
+    assert done.differences == ()
+    assert tms.rows("select driver from raw_tms.waybill") == [("老王",)]

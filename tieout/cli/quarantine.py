@@ -325,10 +325,10 @@ def _rows(con: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[Row]:
 def _sources(landing: Landing) -> dict[str, Source]:
     """The contracts as the loader reads them, with the columns that have grown since."""
     from sources.contract import read_sources
-    from tieout.ingest.drift import effective
+    from tieout.ingest.drift import effective_sources
     from tieout.settings import settings
 
-    return {name: effective(source, landing) for name, source in read_sources(settings().sources).items()}
+    return effective_sources(read_sources(settings().sources), landing)
 
 
 def _filter(

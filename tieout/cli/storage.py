@@ -45,6 +45,7 @@ def compact(
     """
     from sources.contract import read_sources
     from tieout.cli.show import Lines
+    from tieout.ingest.drift import effective_sources
     from tieout.ingest.landing import Landing
     from tieout.ingest.retention import Compacted, expirable, expire, foldable
     from tieout.ingest.retention import compact as run
@@ -54,7 +55,8 @@ def compact(
     now = datetime.now(UTC)
     before = now - _days(older_than)
     old = now - _days(evidence_older_than) if evidence_older_than else None
-    sources, landing = read_sources(settings().sources), Landing(settings().landing)
+    landing = Landing(settings().landing)
+    sources = effective_sources(read_sources(settings().sources), landing)
     names = _known(source or [], {name: list(item.streams) for name, item in sources.items()})
 
     def wanted(name: str, stream: str) -> bool:

@@ -19,6 +19,7 @@ from sources.contract import Source
 from tieout.engine import INGEST_MEMORY, connect, literal, quoted
 from tieout.fingerprint import schema_hashes, table_hash
 from tieout.ingest.controls import compare_controls
+from tieout.ingest.drift import effective_sources
 from tieout.ingest.errors import IngestError
 from tieout.ingest.landing import Landing
 from tieout.ingest.ledger import REBUILT, ensure_ledger
@@ -86,6 +87,7 @@ def replay(
     aside = replace(settings, home=settings.home / f".replay-{os.getpid()}")
     aside.home.mkdir(parents=True)
     landing = Landing(settings.landing)
+    sources = effective_sources(sources, landing)
     try:
         held, notes, unread = _held(settings, sources, landing, built=build is not None)
         batches, rows = load_everything(aside.warehouse, sources, landing, progress, now)

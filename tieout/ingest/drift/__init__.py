@@ -4,7 +4,7 @@ A door goes: `last = baseline(…)`, `stream = grown(stream, declared, last)`, r
 """
 
 from tieout.ingest.drift.changes import Change, Evidence, changes
-from tieout.ingest.drift.evolved import comment_columns, effective, grown
+from tieout.ingest.drift.evolved import comment_columns, effective, effective_sources, grown
 from tieout.ingest.drift.held import Holds, baseline, open_holds
 from tieout.ingest.drift.judge import DriftError, Verdict, judge, reading
 
@@ -18,6 +18,7 @@ __all__ = [
     "changes",
     "comment_columns",
     "effective",
+    "effective_sources",
     "grown",
     "judge",
     "open_holds",

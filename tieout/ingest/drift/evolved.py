@@ -94,6 +94,11 @@ def effective(source: Source, landing: Landing) -> Source:
     return source.model_copy(update={"streams": {**source.streams, **streams}}) if streams else source
 
 
+def effective_sources(sources: Mapping[str, Source], landing: Landing) -> dict[str, Source]:
+    """Every contract with the columns its batches have taken in: what raw tables are made and loaded by."""
+    return {name: effective(source, landing) for name, source in sources.items()}
+
+
 def comment_columns(con: duckdb.DuckDBPyConnection, promised: Source, source: Source) -> None:
     """Say at each column that was taken in what the source calls it, in the raw tables; they exist already.
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,8 @@ def decisions(
     folder = landing_root / FOLDER
     if not folder.is_dir():
         return []
-    found = [_read(path) for path in sorted(folder.glob("[!.]*.json"))]
+    files = sorted(path for path in folder.iterdir() if path.suffix == ".json" and path.name[0] != ".")
+    found = [_read(path, path.stat().st_mtime_ns) for path in files]
     return [
         item
         for item in sorted(found, key=lambda item: item.at)
@@ -123,7 +125,9 @@ def _write(folder: Path, decision: Decision) -> Path:
     return path
 
 
-def _read(path: Path) -> Decision:
+@lru_cache(maxsize=65_536)
+def _read(path: Path, _changed: int) -> Decision:
+    """One file; every stream of a run asks for all of them, so each is parsed once."""
     try:
         return Decision.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -99,6 +99,24 @@ class Asked:
             tuple(value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in row)
             for row in rows
         ]
+
+    def samples(
+        self, table: Table, name: str, texts: Mapping[str, str], quote: Callable[[str], str]
+    ) -> dict[str, tuple[str, ...]]:
+        """The first values of some columns that are not empty, in the order of the key.
+
+        Args:
+            name: The table as the database writes it.
+            texts: Column → the expression that gives its beginning as text.
+            quote: How the database quotes a name.
+        """
+        if not texts:
+            return {}
+        listed = ", ".join(f"{said} as t{place}" for place, said in enumerate(texts.values()))
+        key = table.primary or (table.unique[0] if table.unique else ())
+        order = f" order by {', '.join(map(quote, key))}" if key else ""
+        rows = self.rows(f"select {listed} from {name}{order} limit {SAMPLE}")
+        return {column: tuple(row[place] for row in rows if row[place]) for place, column in enumerate(texts)}
 
 
 def in_order(keys: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from tieout.engine import literal
-from tieout.ingest.drafting.catalogue import LOOK, SAMPLE, Asked, Field, Look, Seen, Table, in_order
+from tieout.ingest.drafting.catalogue import LOOK, Asked, Field, Look, Seen, Table, in_order
 from tieout.ingest.drafting.judge import is_unbounded
+from tieout.ingest.intake.mysql import backticked
 
 if TYPE_CHECKING:
     from tieout.ingest.intake.readers import Reader
@@ -69,10 +70,10 @@ class MysqlCatalogue:
         return self._left_out
 
     def look(self, table: Table) -> Look:
-        name = ".".join(_backticked(part) for part in (table.schema, table.name) if part)
+        name = ".".join(backticked(part) for part in (table.schema, table.name) if part)
         answers = ["count(*)"]
         for item in table.fields:
-            column = _backticked(item.name)
+            column = backticked(item.name)
             answers.append(f"count({column})")
             if is_unbounded(item.declared):
                 said = f"cast({column} as char)"
@@ -109,15 +110,6 @@ class MysqlCatalogue:
         return Look(int(rows), columns, self._texts(table, name))
 
     def _texts(self, table: Table, name: str) -> dict[str, tuple[str, ...]]:
-        texts = [item.name for item in table.fields if _TEXT.match(item.declared)]
-        if not texts:
-            return {}
-        listed = ", ".join(f"left({_backticked(t)}, 80) as t{place}" for place, t in enumerate(texts))
-        key = table.primary or (table.unique[0] if table.unique else ())
-        order = f" order by {', '.join(_backticked(column) for column in key)}" if key else ""
-        rows = self._asked.rows(f"select {listed} from {name}{order} limit {SAMPLE}")
-        return {t: tuple(row[place] for row in rows if row[place]) for place, t in enumerate(texts)}
-
-
-def _backticked(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
+        names = [item.name for item in table.fields if _TEXT.match(item.declared)]
+        texts = {column: f"left({backticked(column)}, 80)" for column in names}
+        return self._asked.samples(table, name, texts, backticked)

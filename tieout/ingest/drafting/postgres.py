@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tieout.engine import literal, quoted
-from tieout.ingest.drafting.catalogue import LOOK, SAMPLE, Asked, Field, Look, Seen, Table, in_order
+from tieout.ingest.drafting.catalogue import LOOK, Asked, Field, Look, Seen, Table, in_order
 from tieout.ingest.drafting.judge import is_unbounded
 
 if TYPE_CHECKING:
@@ -127,11 +127,6 @@ class PostgresCatalogue:
         return Look(int(rows), columns, self._texts(table, name))
 
     def _texts(self, table: Table, name: str) -> dict[str, tuple[str, ...]]:
-        texts = [item.name for item in table.fields if _TEXT.match(item.declared)]
-        if not texts:
-            return {}
-        listed = ", ".join(f"left({quoted(t)}::text, 80) as t{place}" for place, t in enumerate(texts))
-        key = table.primary or (table.unique[0] if table.unique else ())
-        order = f" order by {', '.join(quoted(column) for column in key)}" if key else ""
-        rows = self._asked.rows(f"select {listed} from {name}{order} limit {SAMPLE}")
-        return {t: tuple(row[place] for row in rows if row[place]) for place, t in enumerate(texts)}
+        names = [item.name for item in table.fields if _TEXT.match(item.declared)]
+        texts = {column: f"left({quoted(column)}::text, 80)" for column in names}
+        return self._asked.samples(table, name, texts, quoted)

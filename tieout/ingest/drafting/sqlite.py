@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tieout.engine import literal, quoted
-from tieout.ingest.drafting.catalogue import LOOK, SAMPLE, Asked, Field, Look, Seen, Table, in_order
+from tieout.ingest.drafting.catalogue import LOOK, Asked, Field, Look, Seen, Table, in_order
 
 if TYPE_CHECKING:
     from tieout.ingest.intake.readers import Reader
@@ -93,11 +93,5 @@ class SqliteCatalogue:
         return Look(int(rows), columns, self._texts(table))
 
     def _texts(self, table: Table) -> dict[str, tuple[str, ...]]:
-        columns = [item.name for item in table.fields]
-        listed = ", ".join(
-            f"substr(cast({quoted(c)} as text), 1, 80) as t{place}" for place, c in enumerate(columns)
-        )
-        key = table.primary or (table.unique[0] if table.unique else ())
-        order = f" order by {', '.join(quoted(column) for column in key)}" if key else ""
-        rows = self._asked.rows(f"select {listed} from {quoted(table.name)}{order} limit {SAMPLE}")
-        return {c: tuple(row[place] for row in rows if row[place]) for place, c in enumerate(columns)}
+        texts = {item.name: f"substr(cast({quoted(item.name)} as text), 1, 80)" for item in table.fields}
+        return self._asked.samples(table, quoted(table.name), texts, quoted)

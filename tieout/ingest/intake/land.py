@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sources.contract import Source, contract_version
 from tieout.engine import literal
+from tieout.fingerprint import table_hash
 from tieout.ingest.drift import baseline, grown, judge
 from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest, batch_id
 from tieout.ingest.promises import check_control, check_not_empty, check_types
@@ -102,9 +103,5 @@ def land(
 
 def fingerprint(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[int, str]:
     """Row count and an order-free content hash of a Parquet file."""
-    row = con.execute(
-        f"select count(*), coalesce(sum(hash(r)::hugeint), 0), coalesce(bit_xor(hash(r)), 0)"
-        f" from read_parquet({literal(str(file))}) as r"
-    ).fetchone()
-    assert row is not None
-    return row[0], f"{row[0]}-{row[1]:x}-{row[2]:x}"
+    content = table_hash(con, f"read_parquet({literal(str(file))})")
+    return int(content.partition("-")[0]), content

@@ -77,12 +77,12 @@ class MysqlReader(Reader):
 
     def totals(self, table: str, sums: dict[str, str], by: str | None) -> dict[str, str]:
         # In the server's own SQL: a sum over a scan would read the whole table a second time.
-        answers = ["cast(count(*) as char)", *(f"cast(sum({_ticked(c)}) as char)" for c in sums.values())]
+        answers = ["cast(count(*) as char)", *(f"cast(sum({backticked(c)}) as char)" for c in sums.values())]
         listed = [f"{answer} as a{place}" for place, answer in enumerate(answers)]
         month = ""
         if by is not None:
-            no_date = _is_no_date(_ticked(by))
-            month = f"case when {no_date} then null else date_format({_ticked(by)}, '%Y-%m') end as period"
+            no_date = _is_no_date(backticked(by))
+            month = f"case when {no_date} then null else date_format({backticked(by)}, '%Y-%m') end as period"
         return self._totals(listed, month, list(sums), self._native, self._own_name(table))
 
     def ordered(self, column: str, declared: str, kind: str) -> str:
@@ -129,7 +129,7 @@ class MysqlReader(Reader):
         self, table: str, columns: dict[str, str], as_text: set[str], condition: str, rows: int
     ) -> Generator[str]:
         kinds = self._kinds(table)
-        listed = ", ".join(f"{_exact(c, *kinds[c], c in as_text)} as {_ticked(c)}" for c in columns)
+        listed = ", ".join(f"{_exact(c, *kinds[c], c in as_text)} as {backticked(c)}" for c in columns)
         for page in self._pages(table, condition, rows):
             yield self._native_select(f"select {listed} from {self._own_name(table)}{page}")
 
@@ -152,7 +152,7 @@ class MysqlReader(Reader):
             return
         kinds = self._kinds(table)
         said = ", ".join(f"{_spoken(column, kinds[column][0])} as k{n}" for n, column in enumerate(key))
-        order = ", ".join(_ticked(column) for column in key)
+        order = ", ".join(backticked(column) for column in key)
         low: tuple[str, ...] | None = None
         while True:
             bounds = [f"({condition})"] if condition else []
@@ -178,7 +178,7 @@ class MysqlReader(Reader):
             return 0, as_text
         asked = [
             "count(*) as n",
-            *(f"max({_is_no_date(_ticked(name))}) as d{n}" for n, name in enumerate(dates)),
+            *(f"max({_is_no_date(backticked(name))}) as d{n}" for n, name in enumerate(dates)),
         ]
         clause = f" where {condition}" if condition else ""
         ((rows, *some),) = self._native(f"select {', '.join(asked)} from {self._own_name(table)}{clause}")
@@ -212,12 +212,12 @@ class MysqlReader(Reader):
         return (literal(schema) if schema else "database()"), name
 
     def _own_name(self, table: str) -> str:
-        return ".".join(_ticked(part) for part in table.split("."))
+        return ".".join(backticked(part) for part in table.split("."))
 
 
 def _exact(column: str, kind: str, digits: int | None, as_text: bool) -> str:
     """A column in the server's SQL such that nothing on the way changes its value."""
-    name = _ticked(column)
+    name = backticked(column)
     if kind in _BINARY:
         return f"lower(hex({name}))"
     if kind == "bit":
@@ -227,7 +227,7 @@ def _exact(column: str, kind: str, digits: int | None, as_text: bool) -> str:
 
 def _spoken(column: str, kind: str) -> str:
     """SQL for the text of a literal that equals the column's value."""
-    name = _ticked(column)
+    name = backticked(column)
     if kind in _NUMBERS:
         return f"cast({name} as char)"
     return (
@@ -237,7 +237,7 @@ def _spoken(column: str, kind: str) -> str:
 
 def _beyond(key: Sequence[str], values: Sequence[str], strictly: str, at_last: str) -> str:
     """Whether a key lies beyond another, column by column: row comparisons do not use the index."""
-    column, value = _ticked(key[0]), values[0]
+    column, value = backticked(key[0]), values[0]
     if len(key) == 1:
         return f"{column} {at_last} {value}"
     rest = _beyond(key[1:], values[1:], strictly, at_last)
@@ -254,10 +254,11 @@ def _in_own_sql(condition: str) -> str:
 
     def change(match: re.Match[str]) -> str:
         part = match[0]
-        return _ticked(part[1:-1].replace('""', '"')) if part[0] == '"' else part.replace("\\", "\\\\")
+        return backticked(part[1:-1].replace('""', '"')) if part[0] == '"' else part.replace("\\", "\\\\")
 
     return re.sub(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", change, condition)
 
 
-def _ticked(name: str) -> str:
+def backticked(name: str) -> str:
+    """A name as MySQL quotes it."""
     return "`" + name.replace("`", "``") + "`"

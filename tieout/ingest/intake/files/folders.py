@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -88,13 +89,14 @@ class Folder:
         """Write down what was fetched, beside it."""
 
 
-class Fetching(Folder):
+class Fetching(Folder, ABC):
     """A folder elsewhere; `root` is a private folder here for what was fetched."""
 
     remote = True
 
+    @abstractmethod
     def _entries(self) -> list[Entry]:
-        raise NotImplementedError
+        """Every file below the folder, asked for once."""
 
     def matching(self, pattern: str) -> list[Entry]:
         parts = pattern.split("/")

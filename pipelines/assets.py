@@ -15,7 +15,7 @@ from tieout import refresh
 from tieout.engine import connect
 from tieout.ingest.extract import extract_all
 from tieout.ingest.intake.ask import Ask
-from tieout.ingest.landing import Landing
+from tieout.ingest.landing import shared
 from tieout.settings import settings
 from tieout.tie.verdict import verdict
 from tieout.transform import dbt
@@ -59,7 +59,7 @@ def landing_assets(source: Source) -> dg.AssetsDefinition:
     def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         outcomes = extract_all(
             {source.name: source},
-            Landing(settings().landing),
+            shared(settings().landing),
             {source.name: Ask(datetime.now(UTC))},
             lambda _: None,
         )

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import signal
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,10 +22,10 @@ from sources.contract import Source, read_sources
 from tieout.engine import INGEST_MEMORY, connect
 from tieout.fingerprint import definition_version, raw_version
 from tieout.ingest.controls import compare_controls
-from tieout.ingest.drift import comment_columns, effective, open_holds
+from tieout.ingest.drift import comment_columns, effective_sources, open_holds
 from tieout.ingest.extract import extract_all
 from tieout.ingest.intake.ask import Extracted
-from tieout.ingest.landing import Landing
+from tieout.ingest.landing import shared
 from tieout.ingest.ledger import advance_watermarks, ensure_ledger
 from tieout.ingest.load import Loaded, load_pending, pending
 from tieout.ingest.status import open_quarantine, veiled
@@ -118,11 +118,12 @@ def _refresh(
     if refusals:
         message = f"{len(refusals)} refused on the way in; nothing was published, the last publish stays."
         return Outcome(Exit.SOURCE_REFUSED, "refused", "\n".join([message, *refusals]), loaded=loaded)
-    fingerprint = inputs(settings)
+    waiting = held(settings, sources)
+    fingerprint = inputs(settings, waiting)
     last = last_publish(settings)
     if last and last["fingerprint"] == fingerprint and not force and _still_there(settings, last):
         return Outcome(
-            Exit.NOT_CERTIFIED if _reserved(settings) or held(settings) else Exit.OK,
+            Exit.NOT_CERTIFIED if _reserved(settings) or waiting else Exit.OK,
             "unchanged",
             f"nothing has changed since publish {last['publish_id']}: nothing was built or published",
             last["publish_id"],
@@ -160,7 +161,7 @@ def opened(settings: Settings, sources: dict[str, Source], run_id: str, now: dat
     settings.home.mkdir(parents=True, exist_ok=True)
     with connect(settings.warehouse) as con:
         ensure_ledger(con)
-        ensure_raw_tables(con, sources)
+        ensure_raw_tables(con, effective_sources(sources, shared(settings.landing)))
         con.execute(
             "update ops.run set state = 'interrupted', finished_at = ? where state = 'running'", [now]
         )
@@ -191,7 +192,7 @@ def extract(
         crash_point("extract")
         progress.advance(f"{outcome.source}.{outcome.stream}: {outcome.rows:,} rows")
 
-    outcomes = extract_all(sources, Landing(settings.landing), asks, report)
+    outcomes = extract_all(sources, shared(settings.landing), asks, report)
     failed = [outcome for outcome in outcomes if outcome.error]
     rows = sum(outcome.rows for outcome in outcomes)
     batches = sum(len(outcome.landed) for outcome in outcomes)
@@ -218,8 +219,8 @@ def load(
     Args:
         seen: (source, stream) of every pull of this run that did not fail; their watermarks advance.
     """
-    landing = Landing(settings.landing)
-    taken = {name: effective(source, landing) for name, source in sources.items()}
+    landing = shared(settings.landing)
+    taken = effective_sources(sources, landing)
     with connect(settings.warehouse, memory=INGEST_MEMORY) as con:
         ensure_ledger(con)
         ensure_raw_tables(con, taken)
@@ -246,7 +247,7 @@ def load(
             progress.warn(
                 f"{total.source}: {total.name} should be {total.source_says}, but we hold {total.we_hold}: `tieout controls`"
             )
-    waiting = held(settings)
+    waiting = held(settings, sources)
     for line in waiting:
         progress.warn(line)
     progress.end(
@@ -258,12 +259,12 @@ def load(
     return outcomes
 
 
-def held(settings: Settings) -> list[str]:
+def held(settings: Settings, sources: Mapping[str, Source]) -> list[str]:
     """Batches that wait for a person because the shape of their stream has changed, one line each."""
-    landing = Landing(settings.landing)
+    landing = shared(settings.landing)
     return [
         f"{batch.source}.{batch.stream} is held since {batch.extracted_at[:16]}: {batch.held} (`tieout drift`)"
-        for name, source in read_sources(settings.sources).items()
+        for name, source in sources.items()
         for stream in source.streams
         for batch in open_holds(landing, name, stream)
     ]
@@ -352,7 +353,7 @@ def publish(
     with connect(settings.warehouse) as con:
         version = definition_version(settings.project)
         sources = read_sources(settings.sources)
-        certificate = issue(con, publish_id, run_id, said, version, now, sources, held(settings))
+        certificate = issue(con, publish_id, run_id, said, version, now, sources, held(settings, sources))
         hashes = schema_hashes(con, ("marts", "metrics"))
     progress.start("publish")
     crash_point("publish")
@@ -395,11 +396,13 @@ def page(settings: Settings, progress: Progress, now: datetime) -> None:
 # --- what a result depends on, and what is published ----------------------------------------------
 
 
-def inputs(settings: Settings) -> str:
-    """Fingerprint of everything a publish depends on: loaded rows and definitions."""
+def inputs(settings: Settings, waiting: Sequence[str] | None = None) -> str:
+    """Fingerprint of everything a publish depends on: loaded rows, definitions, and what is `held` back."""
+    if waiting is None:
+        waiting = held(settings, read_sources(settings.sources))
+    mark = hashlib.sha256("".join(waiting).encode()).hexdigest()[:4] if waiting else ""
     with connect(settings.warehouse) as con:
-        waiting = hashlib.sha256("".join(held(settings)).encode()).hexdigest()[:4] if held(settings) else ""
-        return f"{raw_version(con)}{definition_version(settings.project)}{waiting}"
+        return f"{raw_version(con)}{definition_version(settings.project)}{mark}"
 
 
 def content_version(hashes: dict[str, str]) -> str:

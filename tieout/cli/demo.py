@@ -131,6 +131,10 @@ def _next(settings: Settings) -> None:
     lines = [
         ("why they differ", "tieout tie booked_to_shipped · tieout tie shipped_to_revenue"),
         ("which rows", "tieout trace revenue_amount_net --period 2025-11"),
+        (
+            "what came in",
+            "tieout controls · tieout quarantine · tieout drift; tieout prove replay (six minutes)",
+        ),
         ("SQL", 'tieout query "select * from metrics.metric_catalog"'),
         ("BI tools, psql", "make serve: prints the connection, the logins and where their passwords lie"),
         ("notebooks", f"duckdb.connect('{home / 'snapshots' / 'current.duckdb'}', read_only=True)"),

@@ -16,6 +16,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 MANIFEST = "manifest.json"
@@ -167,6 +168,12 @@ class Landing:
         for draft in drafts:
             shutil.rmtree(draft, ignore_errors=True)
         return len(drafts)
+
+
+@cache
+def shared(root: Path) -> Landing:
+    """The one landing of this process below `root`: its manifests are read once, however many steps ask for them."""
+    return Landing(root)
 
 
 def batch_id(extracted_at: datetime, scope: str, content_hash: str) -> str:

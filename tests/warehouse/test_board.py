@@ -490,6 +490,20 @@ def test_a_control_total_that_does_not_agree_is_named(warehouse, tmp_path):
     assert "tms.driver" in row[0]
 
 
+def test_totals_of_a_whole_system_count_too(warehouse, tmp_path):
+    warehouse.con.execute(
+        "insert into ops.control_total values ('tms', '', '', 'tms', 'balance', '7', '6', '6', '0', false)"
+    )
+
+    # The two of a stream agree; the one of the whole system, which belongs to no stream, does not.
+    assert written(warehouse, tmp_path).said("totals-agreeing").startswith("2 / 3")
+
+
+def test_a_stream_that_waits_for_a_decision_is_said_in_chinese_too():
+    words = reason_in_chinese("tms.waybill is held since 2026-11-01T12:00: 件数 was renamed (`tieout drift`)")
+    assert words.zh == "tms.waybill 的结构有变，2026-11-01T12:00 起的数据待人决定"
+
+
 def test_what_a_newer_batch_put_right_is_not_held_against_it(warehouse, tmp_path):
     warehouse.quarantine("waybill", "min", "quantity = -3: is below 0")
     assert written(warehouse, tmp_path).said("quarantined").startswith("1")

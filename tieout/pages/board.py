@@ -40,6 +40,7 @@ MONTHS_DRAWN = 12
 _REASONS = (
     (re.compile(r"(\d+) rows are in quarantine: .*"), "{0} 行在隔离区，合计中不含这些行"),
     (re.compile(r"control total (\S+) of (.+) does not agree: .*"), "{1} 的控制总数（{0}）不一致"),
+    (re.compile(r"(\S+) is held since (\S+): .*"), "{0} 的结构有变，{1} 起的数据待人决定"),
     (re.compile(r"the publish has no certificate"), "这次发布没有证书"),
 )
 

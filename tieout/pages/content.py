@@ -160,6 +160,7 @@ class Module:
     title: Both
     connector: str
     streams: tuple[Stream, ...]
+    whole: tuple[int, int] = (0, 0)  # totals of the whole system, and how many of them agree
 
     @property
     def rows(self) -> int:
@@ -173,11 +174,11 @@ class Module:
 
     @property
     def totals(self) -> int:
-        return sum(stream.totals for stream in self.streams)
+        return self.whole[0] + sum(stream.totals for stream in self.streams)
 
     @property
     def totals_agreeing(self) -> int:
-        return sum(stream.totals_agreeing for stream in self.streams)
+        return self.whole[1] + sum(stream.totals_agreeing for stream in self.streams)
 
     @property
     def quarantined(self) -> int:
@@ -524,9 +525,17 @@ def _modules(
             Both(sources[name].title.zh, sources[name].title.en),
             sources[name].connector,
             tuple(streams),
+            # They belong to no stream: the system's own module shows them, or its only one.
+            totals.get((name, ""), (0, 0)) if module == _home(sources[name]) else (0, 0),
         )
         for (module, name), streams in modules.items()
     )
+
+
+def _home(source: Source) -> str:
+    """The module of a system that shows what belongs to all of it."""
+    modules = [stream.module or source.module for stream in source.streams.values()]
+    return source.module if source.module in modules else modules[0]
 
 
 def _row_counts(

@@ -71,7 +71,11 @@ DEPARTMENT = {
 }
 CONNECTOR = {
     "postgres": Both("PostgreSQL 数据库", "database"),
+    "mysql": Both("MySQL 数据库", "database"),
     "sqlite": Both("SQLite 数据库", "database"),
+    "sqlserver": Both("SQL Server 数据库", "database"),
+    "oracle": Both("Oracle 数据库", "database"),
+    "http": Both("HTTP 接口", "interface"),
     "files": Both("文件", "files"),
 }
 UNIT = {

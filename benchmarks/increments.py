@@ -60,7 +60,7 @@ def landed(contract: Source, landing: Landing, select: str, minute: int) -> Mani
         got = Received(
             "orders", "rows.parquet", rows, content, file.stat().st_size, columns, columns, complete=False
         )
-        return land(con, contract, "orders", landing, draft, got, NOON + timedelta(minutes=minute))[0]
+        return land(con, contract, "orders", landing, draft, got, NOON + timedelta(minutes=minute))[0][0]
 
 
 def loaded(contract: Source, landing: Landing, warehouse: Path, manifest: Manifest) -> float:

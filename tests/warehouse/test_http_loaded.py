@@ -11,8 +11,9 @@ from tests.conftest import SmallSource
 from tests.http_server import http_source, running
 from tieout.engine import connect
 from tieout.ingest.controls import compare_controls
+from tieout.ingest.drift.held import decline_batch
 from tieout.ingest.extract import extract_source
-from tieout.ingest.intake.ask import Ask
+from tieout.ingest.intake.ask import Ask, Window
 from tieout.ingest.landing import Landing
 
 STREAMS = {
@@ -135,4 +136,53 @@ def test_a_row_that_breaks_a_rule_is_set_aside_with_its_content(world):
 
     assert small.rows("select record_key, rule, record ->> '$.amount' from ops.quarantine_open") == [
         ("9", "min", "-1")
+    ]
+
+
+def test_a_row_that_goes_back_after_a_window_was_read_is_followed(world):
+    """The pull after a window looks like the one before it, and is news all the same."""
+    shop, small = world
+    pulled(small)
+    shop.orders[7]["amount"] = 77
+    small.pulls += 1
+    window = Window("2026-03-10 10:00:00", "2026-03-10 11:00:00")
+    ask = Ask(datetime(2026, 3, 10, 12, 30, tzinfo=UTC), window=window)
+    for outcome in extract_source(small.source, small.landing, ask, lambda _: None):
+        assert outcome.error is None, outcome.error
+    small.load()
+    assert small.rows('select amount::int from raw_shop."order" where no = 7') == [(77,)]
+
+    shop.orders[7]["amount"] = 70
+    pulled(small)
+    assert small.rows('select amount::int from raw_shop."order" where no = 7') == [(70,)]
+
+
+def test_what_a_held_batch_brought_is_asked_for_again_when_it_is_declined(world):
+    """Its cursor must not count: otherwise its rows would be behind the next pull and never come."""
+    shop, small = world
+    document = small.source.model_dump(by_alias=True)
+    document["streams"]["order"]["drift"] = "quarantine"
+    small.source = type(small.source).model_validate(document)
+    pulled(small)
+    shop.put(8, "2026-03-10 10:30:00", 80)
+    shop.put(9, "2026-03-10 18:00:00", 90)
+    right = {number: row["amount"] for number, row in shop.orders.items()}
+    for row in shop.orders.values():  # words instead of numbers, for an hour
+        row["amount"] = f"about {row['amount']}"
+    small.pulls += 1
+    asked = Ask(datetime(2026, 3, 10, 13, tzinfo=UTC))
+    (outcome,) = extract_source(small.source, small.landing, asked, lambda _: None)
+    assert outcome.error is None, outcome.error
+    (batch,) = outcome.landed
+    assert batch.held
+    (again,) = extract_source(small.source, small.landing, asked, lambda _: None)
+    assert again.landed == (), "what waits already is not landed once more"
+    assert small.load() == []
+
+    decline_batch(small.landing, batch, by="sales", reason="a slip of theirs", now=asked.now)
+    for number, row in shop.orders.items():
+        row["amount"] = right[number]
+    pulled(small)
+    assert small.rows('select no from raw_shop."order" where not _is_deleted order by 1') == [
+        (number,) for number in range(1, 10)
     ]

@@ -17,17 +17,17 @@ from typing import Any
 from sources.contract import BY_CURSOR, Source, Stream, duration
 from tieout.engine import literal, quoted
 from tieout.ingest.controls import ask_controls, keep_answers
-from tieout.ingest.drift import Holds, baseline, grown, reading
+from tieout.ingest.drift import baseline, grown, reading
 from tieout.ingest.errors import IngestError, SourceError
 from tieout.ingest.intake.ask import Ask, Extracted, Report
 from tieout.ingest.intake.cursor import Cursor
 from tieout.ingest.intake.land import Received, fingerprint, land
+from tieout.ingest.intake.reached import WINDOW, Reached, reached
 from tieout.ingest.intake.readers import Reader, open_reader
-from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest
+from tieout.ingest.landing import WHOLE_TABLE, Landing
 from tieout.ingest.promises import check_not_empty, has_columns
 
 ROWS, KEYS, SEEN = "rows.parquet", "keys.parquet", "seen.parquet"
-WINDOW = "window"  # how the scope of a batch begins that was read again on request
 # Up to so many rows that came later than promised are fetched by their keys; more of them, and the table is read.
 MISSED_BY_KEY = 1_000
 
@@ -65,19 +65,8 @@ def _pull(reader: Reader, source: Source, name: str, stream: Stream, landing: La
     stream = grown(stream, declared, goes_on)
     extra = list(reading(stream, declared, goes_on))
     wanted = {column: present for column in stream.columns if (present := stream.column_in(column, declared))}
-    holds = Holds(landing)
-    batches = [
-        item
-        for item in landing.batches(source.name, name)
-        if not item.scope.startswith(WINDOW) and holds.may_load(item)
-    ]
-    last = batches[-1] if batches else None
-    folder = landing.folder(last) if last else None
-    pull = _Pull(reader, source, name, stream, declared, wanted, last, folder, ask, extra)
-    # A window read since then may have brought what has gone again: that it looks like the last pull proves nothing.
-    pull.disturbed = any(
-        last and item.scope.startswith(WINDOW) and item.batch_id > last.batch_id
-        for item in landing.batches(source.name, name)
+    pull = _Pull(
+        reader, source, name, stream, declared, wanted, reached(landing, source.name, name), ask, extra
     )
     with landing.draft(source.name, name) as draft:
         got = pull.increment(draft) if stream.load in BY_CURSOR else pull.whole(draft)
@@ -85,17 +74,8 @@ def _pull(reader: Reader, source: Source, name: str, stream: Stream, landing: La
             return Extracted(source.name, name, got)
         fetched, received = got
         timed = replace(received, seconds=time.perf_counter() - started)
-        if _waits_already(landing.latest(source.name, name), holds, timed):
-            return Extracted(source.name, name, fetched)
-        manifest, notes = land(reader.con, source, name, landing, draft, timed, ask.now)
-    return Extracted(source.name, name, fetched, (manifest,), notes=(*notes, *reader.notes))
-
-
-def _waits_already(newest: Manifest | None, holds: Holds, got: Received) -> bool:
-    """Whether the same rows lie there already, held until somebody decides."""
-    if newest is None or newest.held is None or holds.decision(newest):
-        return False
-    return (newest.scope, newest.content_hash) == (got.scope, got.content_hash)
+        landed, notes = land(reader.con, source, name, landing, draft, timed, ask.now)
+    return Extracted(source.name, name, fetched, landed, notes=(*notes, *reader.notes))
 
 
 class _Pull:
@@ -109,8 +89,7 @@ class _Pull:
         stream: Stream,
         declared: dict[str, str],
         wanted: dict[str, str],
-        last: Manifest | None,
-        folder: Path | None,
+        before: Reached,
         ask: Ask,
         read: list[str],
     ) -> None:
@@ -118,10 +97,8 @@ class _Pull:
         self.reader, self.con = reader, reader.con
         self.source, self.name, self.stream = source, name, stream
         self.declared, self.wanted = declared, wanted
-        # The newest batch that is no window, and where it lies.
-        self.last, self.folder = last, folder
+        self.last, self.folder, self.disturbed = before.batch, before.folder, before.disturbed
         self.ask = ask
-        self.disturbed = False  # whether a window was read since the last pull
 
     @property
     def _same_shape(self) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sources.contract import Source, contract_version
 from tieout.engine import literal
 from tieout.fingerprint import table_hash
-from tieout.ingest.drift import baseline, grown, judge
+from tieout.ingest.drift import Holds, baseline, grown, judge
 from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest, batch_id
 from tieout.ingest.promises import check_control, check_not_empty, check_types
 
@@ -53,8 +53,10 @@ def land(
     draft: Path,
     got: Received,
     now: datetime,
-) -> tuple[Manifest, tuple[str, ...]]:
-    """Check what lies in `draft` and make it a batch.
+) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
+    """Check what lies in `draft` and make it a batch; returns it, and what a person should know.
+
+    What lies there already, held until somebody decides, is not landed once more: then no batch is returned.
 
     Raises: SourceError or ControlTotalError; then nothing lands.
     """
@@ -72,6 +74,8 @@ def land(
         check_types(con, source, name, stream, data, where, got.columns)
         if got.complete:
             check_control(con, source, name, stream, data, where, got.control, got.columns)
+    if verdict.held and _waits_already(landing, source.name, name, got):
+        return (), verdict.notes
     instant = landing.instant(source.name, name, now)
     manifest = Manifest(
         source=source.name,
@@ -98,7 +102,14 @@ def land(
         requests=got.requests,
         seconds=round(got.seconds, 3),
     )
-    return landing.commit(draft, manifest), verdict.notes
+    return (landing.commit(draft, manifest),), verdict.notes
+
+
+def _waits_already(landing: Landing, source: str, stream: str, got: Received) -> bool:
+    newest = landing.latest(source, stream)
+    if newest is None or Holds(landing).state(newest) != "held":
+        return False
+    return (newest.scope, newest.content_hash) == (got.scope, got.content_hash)
 
 
 def fingerprint(con: duckdb.DuckDBPyConnection, file: Path) -> tuple[int, str]:

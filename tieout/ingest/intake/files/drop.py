@@ -184,11 +184,11 @@ class _Pull:
                 sparse=self.stream.format is not None and self.stream.format.kind in {"json", "jsonl", "xml"},
                 seconds=time.perf_counter() - started,
             )
-            manifest, notes = land(
+            landed, notes = land(
                 self.con, self.source, self.name, self.landing, draft, received, self.ask.now
             )
             self.notes += notes
-            return manifest
+            return next(iter(landed), None)
 
 
 def parse(con: duckdb.DuckDBPyConnection, delivery: Delivery) -> Parsed:

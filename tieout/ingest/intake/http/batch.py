@@ -14,10 +14,11 @@ from tieout.ingest.intake.ask import Ask, Extracted
 from tieout.ingest.intake.http.book import Book
 from tieout.ingest.intake.http.client import KEPT
 from tieout.ingest.intake.http.fields import PARENT
-from tieout.ingest.intake.http.plan import WINDOW, Family, Member, cursor_of
+from tieout.ingest.intake.http.plan import Family, Member, cursor_of
 from tieout.ingest.intake.http.read import Whole
 from tieout.ingest.intake.http.rows import Table
 from tieout.ingest.intake.land import Received, land
+from tieout.ingest.intake.reached import WINDOW
 from tieout.ingest.landing import WHOLE_TABLE, Landing
 from tieout.ingest.promises import has_columns
 
@@ -82,12 +83,12 @@ class Batches:
                 return Extracted(self.source.name, member.name, fetched, notes=tuple(notes))
             size = book.evidence(draft)
             got = replace(got, bytes=size, seconds=time.perf_counter() - self.started)
-            manifest, more = land(self.con, self.source, member.name, self.landing, draft, got, self.ask.now)
-        return Extracted(self.source.name, member.name, fetched, (manifest,), notes=(*notes, *more))
+            landed, more = land(self.con, self.source, member.name, self.landing, draft, got, self.ask.now)
+        return Extracted(self.source.name, member.name, fetched, landed, notes=(*notes, *more))
 
     def _nothing_new(self, member: Member, got: Received, draft: Path) -> bool:
         last = member.last
-        if self.ask.window or last is None:
+        if self.ask.window or last is None or member.disturbed:
             return False
         if member.stream.load in BY_CURSOR:
             return got.rows == 0 and not self._keys_changed(member, got, draft)
@@ -148,7 +149,7 @@ class Batches:
         top = cursor.highest(self.con, file, before, self.ask.now)
         fetched = draft / "fetched.parquet"
         fetched.hardlink_to(file)
-        seen = None if member.beginning else file_of(member, last.seen if last else None)
+        seen = None if member.beginning or member.disturbed else file_of(member, last.seen if last else None)
         cursor.leave_out_seen(self.con, fetched, seen, top, draft / ROWS, draft / SEEN)
         if keys is not None:
             (draft / KEYS).hardlink_to(keys)

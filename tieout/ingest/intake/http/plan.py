@@ -16,10 +16,9 @@ from tieout.ingest.intake.ask import Ask
 from tieout.ingest.intake.cursor import Cursor
 from tieout.ingest.intake.http.client import Call, Client
 from tieout.ingest.intake.http.values import filled, moment, written
+from tieout.ingest.intake.reached import reached
 from tieout.ingest.landing import Landing, Manifest
 from tieout.ingest.promises import has_columns
-
-WINDOW = "window"  # how the scope of a batch begins that was read again on request
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,10 @@ class Member:
 
     name: str
     stream: Stream
-    last: Manifest | None
+    last: Manifest | None  # that may be loaded
     folder: Path | None  # of that batch
     since: str | None  # the cursor to begin at, as the column's type writes it; None: the beginning
+    disturbed: bool = False  # whether a window was read since
 
     @property
     def beginning(self) -> bool:
@@ -81,14 +81,14 @@ def _order(since: str) -> Any:
 
 
 def _member(source: Source, name: str, stream: Stream, landing: Landing, ask: Ask, whole: bool) -> Member:
-    batches = [item for item in landing.batches(source.name, name) if not item.scope.startswith(WINDOW)]
-    last = batches[-1] if batches else None
+    before = reached(landing, source.name, name)
+    last = before.batch
     since = None
     if stream.load in BY_CURSOR and last and not (whole or ask.full or ask.window):
         cursor = cursor_of(source, name, stream, ())
         if last.cursor == ",".join(stream.cursor or ()) and has_columns(last, stream):
             since = cursor.lower(last.cursor_to)
-    return Member(name, stream, last, landing.folder(last) if last else None, since)
+    return Member(name, stream, last, before.folder, since, before.disturbed)
 
 
 def cursor_of(source: Source, name: str, stream: Stream, columns: tuple[str, ...]) -> Cursor:

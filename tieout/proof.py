@@ -228,7 +228,7 @@ def steps(settings: Settings, order: str, seed: int, last: str) -> None:
                 continue  # loaded before this process was killed
             load_batch(con, sources[manifest.source], landing, manifest, now)
             crash_point("load")
-        compare_controls(con, sources, landing, now)
+        compare_controls(con, sources, landing)
     if last == "load":
         return
     transform(settings, Silent())

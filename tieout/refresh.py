@@ -19,7 +19,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from sources.contract import Source, read_sources
-from tieout.engine import INGEST_MEMORY, connect
+from tieout.engine import INGEST_MEMORY, connect, constants, literal
 from tieout.fingerprint import definition_version, raw_version
 from tieout.ingest.controls import compare_controls
 from tieout.ingest.drift import comment_columns, effective_sources, open_holds
@@ -163,16 +163,17 @@ def opened(settings: Settings, sources: dict[str, Source], run_id: str, now: dat
         ensure_ledger(con)
         ensure_raw_tables(con, effective_sources(sources, shared(settings.landing)))
         con.execute(
-            "update ops.run set state = 'interrupted', finished_at = ? where state = 'running'", [now]
+            f"update ops.run set state = 'interrupted', finished_at = {constants(now)} where state = 'running'"
         )
-        con.execute("insert into ops.run (run_id, started_at, state) values (?, ?, 'running')", [run_id, now])
+        line = constants(run_id, now, "running")
+        con.execute(f"insert into ops.run (run_id, started_at, state) values ({line})")
 
 
 def _close_run(settings: Settings, run_id: str, state: str, message: str) -> None:
     with connect(settings.warehouse) as con:
+        line = constants(datetime.now(UTC), state, message)
         con.execute(
-            "update ops.run set finished_at = ?, state = ?, message = ? where run_id = ?",
-            [datetime.now(UTC), state, message, run_id],
+            f"update ops.run set (finished_at, state, message) = ({line}) where run_id = {literal(run_id)}"
         )
 
 
@@ -234,7 +235,7 @@ def load(
 
         outcomes = load_pending(con, taken, landing, now, report)
         advance_watermarks(con, seen, now)
-        compared = compare_controls(con, sources, landing, now)
+        compared = compare_controls(con, sources, landing)
         aside = open_quarantine(con)
         shown = veiled(con, sources, aside[:10])
     for row in shown:

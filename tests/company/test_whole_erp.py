@@ -164,7 +164,7 @@ def erp(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         clock("make tables")
         made.loaded = load_pending(con, {"erp": made.source}, made.landing, NOON, lambda _: None)
         clock("load")
-        compared = compare_controls(con, {"erp": made.source}, made.landing, NOON)
+        compared = compare_controls(con, {"erp": made.source}, made.landing)
         made.compared = {item.name: item for item in compared}
         clock("control totals")
     return made

@@ -110,7 +110,7 @@ def pulled(books):
 
 def compared(books):
     with connect(books.warehouse) as con:
-        compare_controls(con, {"books": books.source}, books.landing, NOON)
+        compare_controls(con, {"books": books.source}, books.landing)
         found = totals(con, {"books": books.source})
     return {item.measure: item for item in found}
 
@@ -305,7 +305,7 @@ def test_a_total_that_comes_to_disagree_makes_another_result(books):
     with connect(books.warehouse) as con:
         before = raw_version(con)
         keep_answers(books.landing, books.source, {"balance": "5"}, NOON + timedelta(hours=1))
-        compare_controls(con, {"books": books.source}, books.landing, NOON)
+        compare_controls(con, {"books": books.source}, books.landing)
         assert raw_version(con) != before
 
 
@@ -330,7 +330,7 @@ def issued(books):
     from tieout.tie.verdict import Verdict
 
     with connect(books.warehouse) as con:
-        compare_controls(con, {"books": books.source}, books.landing, NOON)
+        compare_controls(con, {"books": books.source}, books.landing)
         con.execute("create schema marts; create table marts.fct_stock_balance_day (balance_date date)")
         return issue(con, "P1", "R1", Verdict(()), "v", NOON, {"books": books.source})
 
@@ -368,5 +368,5 @@ def test_an_empty_warehouse_states_no_totals(books):
         ensure_ledger(con)
         ensure_raw_tables(con, {"books": books.source})
         load_pending(con, {"books": books.source}, books.landing, NOON, lambda _: None)
-        assert compare_controls(con, {"books": books.source}, books.landing, NOON) == []
+        assert compare_controls(con, {"books": books.source}, books.landing) == []
         assert ("books", "control balance", "not asked yet") in unproved(con, {"books": books.source})

@@ -64,7 +64,7 @@ def compared(small):
     small.pull()
     with connect(small.warehouse) as con:
         return {
-            item.name: item for item in compare_controls(con, {"books": small.source}, small.landing, NOON)
+            item.name: item for item in compare_controls(con, {"books": small.source}, small.landing)
         }
 
 

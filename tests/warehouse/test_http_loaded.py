@@ -93,7 +93,7 @@ def pulled(small: SmallSource) -> list:
         assert outcome.error is None, outcome.error
     loaded = small.load()
     with connect(small.warehouse) as con:
-        totals = compare_controls(con, {"shop": small.source}, small.landing, moment)
+        totals = compare_controls(con, {"shop": small.source}, small.landing)
     assert [total.agrees for total in totals] == [True], totals
     return loaded
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sources.contract import Source
-from tieout.engine import quoted
+from tieout.engine import constants, literal, quoted
 from tieout.ingest.errors import IngestError
 from tieout.ingest.landing import Landing
 from tieout.strict import Strict
@@ -158,14 +158,11 @@ def _as_text(sql: str, connector: str) -> str:
 
 
 def compare_controls(
-    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], landing: Landing, now: datetime
+    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], landing: Landing
 ) -> list[Compared]:
     """Compare what the systems said last with what is held now, and write it to `ops.control_total`.
 
     A total of a whole system has no stream; its `batch_id` is the instant of the answer. One transaction.
-
-    Args:
-        now: Not part of what is written, which comes from landing alone; kept for the log of the caller.
     """
     compared = []
     for source in sources.values():
@@ -179,21 +176,21 @@ def compare_controls(
         ]
     con.execute("begin")
     try:
-        con.execute("delete from ops.control_total where stream = ?", [WHOLE_SOURCE])
+        con.execute(f"delete from ops.control_total where stream = {literal(WHOLE_SOURCE)}")
         for item in compared:
+            line = constants(
+                item.source,
+                WHOLE_SOURCE,
+                item.at,
+                item.source,
+                item.name,
+                item.source_says,
+                item.we_hold,
+                item.agrees,
+            )
             con.execute(
                 "insert into ops.control_total (source, stream, batch_id, origin, measure, source_says, loaded, agrees)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    item.source,
-                    WHOLE_SOURCE,
-                    item.at,
-                    item.source,
-                    item.name,
-                    item.source_says,
-                    item.we_hold,
-                    item.agrees,
-                ],
+                f" values ({line})"
             )
         con.execute("commit")
     except BaseException:

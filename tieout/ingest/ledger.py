@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sources.contract import SoftDelete, Source, Stream
-from tieout.engine import literal, quoted
+from tieout.engine import constants, literal, quoted
 from tieout.ingest.tables import raw_table
 
 if TYPE_CHECKING:
@@ -138,32 +138,30 @@ def record(
     now: datetime,
 ) -> None:
     """The batch's lines in the ledger: itself, its watermark, its control totals."""
-    con.execute(
-        "insert into ops.batch values (?, ?, ?, ?, ?, ?, ?::timestamptz, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            source.name,
-            manifest.stream,
-            manifest.batch_id,
-            manifest.scope,
-            manifest.complete,
-            manifest.origin,
-            manifest.extracted_at,
-            now,
-            outcome.rows_in,
-            outcome.loaded,
-            outcome.unchanged,
-            outcome.quarantined,
-            outcome.deleted,
-            manifest.bytes,
-            manifest.content_hash,
-            manifest.contract_version,
-        ],
+    line = constants(
+        source.name,
+        manifest.stream,
+        manifest.batch_id,
+        manifest.scope,
+        manifest.complete,
+        manifest.origin,
+        manifest.extracted_at,
+        now,
+        outcome.rows_in,
+        outcome.loaded,
+        outcome.unchanged,
+        outcome.quarantined,
+        outcome.deleted,
+        manifest.bytes,
+        manifest.content_hash,
+        manifest.contract_version,
     )
+    con.execute(f"insert into ops.batch values ({line})")
     if not manifest.scope.startswith("window "):  # a window says nothing of what came after it
-        con.execute(
-            "insert or replace into ops.watermark values (?, ?, ?::timestamptz, ?, ?)",
-            [source.name, manifest.stream, manifest.extracted_at, manifest.batch_id, manifest.cursor_to],
+        line = constants(
+            source.name, manifest.stream, manifest.extracted_at, manifest.batch_id, manifest.cursor_to
         )
+        con.execute(f"insert or replace into ops.watermark values ({line})")
     if manifest.control:
         _record_totals(con, source, batch, manifest)
 
@@ -174,14 +172,15 @@ def _record_totals(con: duckdb.DuckDBPyConnection, source: Source, batch: Batch,
     for measure, answer in manifest.control.items():
         said = "0" if answer in {"None", ""} else answer  # a sum over nothing but missing values
         landed, loaded = (_of_batch if manifest.complete else _of_table)(source, manifest.stream, measure)
+        line = constants(source.name, manifest.stream, manifest.batch_id, manifest.origin, measure, said)
         con.execute(
             f"""
             insert into ops.control_total
-            select ?, ?, ?, ?, ?, ?, cast({landed} as text), cast({loaded} as text),
+            select {line}, cast({landed} as text), cast({loaded} as text),
                 cast({landed} - {loaded} as text),
-                abs(coalesce(try_cast(? as decimal(38, 6)), 0) - cast({landed} as decimal(38, 6))) < 0.000001
-            """,
-            [source.name, manifest.stream, manifest.batch_id, manifest.origin, measure, said, said],
+                abs(coalesce(try_cast({literal(said)} as decimal(38, 6)), 0) - cast({landed} as decimal(38, 6)))
+                    < 0.000001
+            """
         )
 
 
@@ -236,8 +235,9 @@ def advance_watermarks(
     Args:
         seen: (source, stream) of every pull that did not fail.
     """
-    for source, stream in seen:
+    pulled = ", ".join(f"({constants(source, stream)})" for source, stream in seen)
+    if pulled:
         con.execute(
-            "update ops.watermark set complete_to = greatest(complete_to, ?) where source = ? and stream = ?",
-            [now, source, stream],
+            f"update ops.watermark set complete_to = greatest(complete_to, {constants(now)})"
+            f" where (source, stream) in ({pulled})"
         )

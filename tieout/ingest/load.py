@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sources.contract import Source, Stream
-from tieout.engine import literal, quoted
+from tieout.engine import constants, literal, quoted
 from tieout.ingest.batch import Batch
 from tieout.ingest.decisions import Decision, decisions
 from tieout.ingest.drift import Holds
@@ -78,7 +78,7 @@ def load_batch(
         now: Instant of loading, for the ledger; rows carry the instant their batch was read.
     """
     known = con.execute(
-        "select batch_id from ops.batch where source = ? and stream = ?", [source.name, manifest.stream]
+        f"select batch_id from ops.batch where (source, stream) = ({constants(source.name, manifest.stream)})"
     ).fetchall()
     loaded = {row[0] for row in known}
     con.execute("begin")

@@ -119,7 +119,7 @@ def load_everything(
         outcomes = load_pending(
             con, dict(sources), landing, now, lambda item: progress.advance(f"{item.source}.{item.stream}")
         )
-        compare_controls(con, sources, landing, now)
+        compare_controls(con, sources, landing)
         rows = sum(item.rows_in for item in outcomes)
         progress.end(f"{len(outcomes):,} batches with {rows:,} rows loaded from landing")
     return len(outcomes), rows

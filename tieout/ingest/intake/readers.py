@@ -157,7 +157,7 @@ class Reader:
         return " union all ".join(f"select {listed} from {table} where {condition}" for condition in where)
 
     def _write(self, select: str, file: Path) -> None:
-        self.con.execute(f"copy ({select}) to {literal(str(file))} (format parquet)")
+        self.con.execute(f"copy ({select}) to {literal(str(file))} (format parquet, compression lz4_raw)")
 
     def _totals(self, answers, month, names, run, table) -> dict[str, str]:
         listed = ", ".join(answers)

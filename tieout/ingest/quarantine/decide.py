@@ -121,5 +121,5 @@ def _decided(
         ).fetchone()
         assert counted is not None
         outcomes.append(Outcome(source, stream, count, *counted))
-    compare_controls(con, dict(sources), landing, now)
+    compare_controls(con, dict(sources), landing)
     return outcomes

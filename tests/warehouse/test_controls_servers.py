@@ -63,9 +63,7 @@ def books(request, tmp_path):
 def compared(small):
     small.pull()
     with connect(small.warehouse) as con:
-        return {
-            item.name: item for item in compare_controls(con, {"books": small.source}, small.landing)
-        }
+        return {item.name: item for item in compare_controls(con, {"books": small.source}, small.landing)}
 
 
 def test_a_total_is_exact_to_the_last_digit(books):

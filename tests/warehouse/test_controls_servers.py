@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sources.contract import Source
-from tests.conftest import NOON, SmallSource
+from tests.conftest import SmallSource
 from tests.servers import maria_database, postgres_database
 from tieout.engine import connect
 from tieout.ingest.controls import NO_ANSWER, ask_controls, compare_controls

@@ -52,6 +52,10 @@ class Settings:
         return self.project / "sources"
 
     @property
+    def processes(self) -> Path:
+        return self.sources / "processes"
+
+    @property
     def dbt_project(self) -> Path:
         return self.project / "dbt_project"
 

@@ -40,7 +40,9 @@ class Reply:
 
 
 class HttpSystem:
-    """`answer` maps a path to what answers it; `faults` are replies that come first, one a request."""
+    """`answer` maps a path to what answers it, a path that ends in `/` all below it; `faults` are replies that
+    come first, one a request.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, Callable[[Asked], Reply]] = {}
@@ -61,7 +63,7 @@ class HttpSystem:
             fault = self.faults.pop(0) if self.faults else None
         if fault is not None:
             return fault
-        answer = self.answers.get(asked.path)
+        answer = self.answers.get(asked.path) or self.answers.get(asked.path.rpartition("/")[0] + "/")
         return answer(asked) if answer else Reply({"message": "no such path"}, status=404)
 
 

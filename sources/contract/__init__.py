@@ -6,6 +6,7 @@ stored, printed or logged.
 """
 
 from sources.contract.columns import Column, DatedCode, Sensitivity
+from sources.contract.durations import Duration, duration
 from sources.contract.formats import Format
 from sources.contract.http import Http, Request
 from sources.contract.references import ContractError, resolve
@@ -20,7 +21,7 @@ from sources.contract.source import (
     read_source,
     read_sources,
 )
-from sources.contract.stream import BY_CURSOR, Control, Duration, SoftDelete, Stream, duration
+from sources.contract.stream import BY_CURSOR, Control, SoftDelete, Stream
 
 # BI tools fail on columns named like a type; the loader's own columns begin with an underscore.
 TECHNICAL_COLUMNS = ("_batch_id", "_loaded_at", "_hash", "_origin", "_row", "_is_deleted")

@@ -11,7 +11,7 @@ from sources.contract.references import is_reference
 from tieout.strict import Strict
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+(?:\.[A-Za-z0-9_]+)?)\}")
-_SECRET_KEY = re.compile(r"(secret|password|passwd|pwd|token|api_?key|sign)", re.IGNORECASE)
+SECRET_NAME = re.compile(r"(secret|password|passwd|pwd|token|api_?key|sign)", re.IGNORECASE)
 # Vendors sign in their own ways: a class of these modules, called with the connection's options.
 CUSTOM_AUTH = re.compile(
     r"^(sources\.connectors\.[a-z0-9_.]+|dlt\.sources\.helpers\.rest_client\.auth):[A-Za-z]\w*$"
@@ -100,7 +100,10 @@ class Session(Strict):
 class Custom(Strict):
     """A requests `AuthBase` of ours or of dlt, `module:Class`; called with `arguments`, references resolved.
 
-    It is applied to every attempt anew, so a signature's time stamp is never older than the attempt.
+    It is applied to every attempt anew, so a signature's time stamp is never older than the attempt. With a
+    method `login(exchange) -> (token, seconds it lives or None)` it has a session: it is called before the first
+    request, before the session ends, and once more when the system says that it has ended; `exchange(method,
+    path, params=, body=, form=, headers=)` gives an answer's document. It raises ValueError if it is not let in.
     """
 
     kind: Literal["custom"]
@@ -139,7 +142,7 @@ def check_secrets(value: Any, where: str) -> None:
     if isinstance(value, dict):
         for key, part in value.items():
             literal = isinstance(part, str) and not is_reference(part) and not _PLACEHOLDER.search(part)
-            if literal and len(part) >= 8 and _SECRET_KEY.search(str(key)):
+            if literal and len(part) >= 8 and SECRET_NAME.search(str(key)):
                 raise ValueError(
                     f"{where}.{key}: a secret is written here; use env:NAME, file:PATH or secret:NAME"
                 )

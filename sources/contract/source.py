@@ -9,11 +9,13 @@ from typing import Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from sources.connectors import expanded
 from sources.contract.columns import Sensitivity
+from sources.contract.durations import Duration
 from sources.contract.http import Http, family_faults
 from sources.contract.inbox import Inbox
 from sources.contract.references import ContractError, holds_a_secret, resolve
-from sources.contract.stream import BY_CURSOR, Duration, Stream
+from sources.contract.stream import BY_CURSOR, Stream
 from tieout.strict import Identifier, Strict, Title
 
 DATABASES = ("postgres", "mysql", "sqlite", "sqlserver", "oracle")
@@ -82,13 +84,14 @@ class SourceControl(Strict):
 
 
 class Source(Strict):
-    """One connected system."""
+    """One connected system. `vendor` is set by the vendor's connector (`connector: kingdee` becomes http)."""
 
     name: Identifier = Field(alias="source")
     title: Title
     module: Identifier
     owner: str
     connector: Literal["postgres", "mysql", "sqlite", "sqlserver", "oracle", "http", "files"]
+    vendor: Identifier | None = None
     connection: Connection
     timezone: str = "Asia/Shanghai"
     sensitivity: Sensitivity = Field(alias="class")
@@ -156,12 +159,15 @@ def read_source(path: Path) -> Source:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        source = Source.model_validate(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        source = Source.model_validate(expanded(document) if isinstance(document, dict) else document)
     except (OSError, yaml.YAMLError) as error:
         raise ContractError(f"{path}: cannot be read: {error}") from error
     except ValidationError as error:
         lines = [f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
         raise ContractError(f"{path} does not keep the contract format:\n" + "\n".join(lines)) from None
+    except ValueError as error:
+        raise ContractError(f"{path} does not keep the contract format:\n  {error}") from None
     if source.name != path.parent.name:
         raise ContractError(f"{path}: says source {source.name!r}, but lies in {path.parent.name!r}")
     return source

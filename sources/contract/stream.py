@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container
-from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from sources.contract.columns import Column, Names
+from sources.contract.durations import Duration
 from sources.contract.formats import Format
 from sources.contract.http import Request
 from tieout.strict import Identifier, Strict, Title
 
-_DURATION = re.compile(r"^(\d+)(s|m|h|d)$")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 Load = Literal["full", "slice", "incremental", "changes", "append"]
 BY_CURSOR: tuple[Load, ...] = ("incremental", "changes", "append")
-
-
-def duration(text: str) -> timedelta:
-    """`90s`, `15m`, `72h`, `3d`.
-
-    Raises: ValueError for anything else.
-    """
-    match = _DURATION.match(text)
-    if not match:
-        raise ValueError(f"{text!r} is no duration; write 90s, 15m, 72h or 3d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def _is_duration(text: str) -> str:
-    duration(text)
-    return text
-
-
-Duration = Annotated[str, AfterValidator(_is_duration)]
 
 
 class Control(Strict):
@@ -72,6 +50,8 @@ class Stream(Strict):
                  which value every transaction has ended
     append       a log: rows are added and never change; one that does change is quarantined
 
+    `missing` are texts by which this system says that there is no value (`~`, one blank, `0000-00-00`).
+    `object` is what the system itself calls the stream, where a connector of the vendor is used.
     `deletes: keys` lists all keys at every pull: what is gone is marked deleted, and a row that was
     committed later than `lateness` allows is found all the same.
     """
@@ -88,6 +68,8 @@ class Stream(Strict):
     ceiling: str | None = None
     deletes: Literal["none", "keys"] | SoftDelete = "none"
     drift: Literal["note", "evolve", "quarantine", "freeze"] = "note"
+    missing: tuple[str, ...] = ()
+    object: str | None = None
     allow_empty: bool = False
     module: Identifier | None = None
     owner: str | None = None

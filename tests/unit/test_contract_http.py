@@ -10,6 +10,7 @@ from sources.contract.http_auth import placeholders
 from tests.http_server import http_source
 from tieout.ingest.intake.http.values import Secrets, at, filled
 
+TIMES = {"from": "{from}", "to": "{to}"}
 PAGE = {"params": {"p": "{page}"}, "paging": {"kind": "page"}}
 
 
@@ -20,6 +21,10 @@ PAGE = {"params": {"p": "{page}"}, "paging": {"kind": "page"}}
         ({"paging": {"kind": "pages"}}, "does not match any of the expected tags"),
         ({"paging": {"kind": "page"}}, "needs {page} somewhere"),
         ({"paging": {"kind": "keyset", "by": "id"}}, "needs {cursor} somewhere"),
+        (
+            {"paging": {"kind": "keyset", "by": "id", "remaining": True, "inclusive": True}},
+            "goes with neither",
+        ),
         ({"params": {"p": "{page}"}}, "{page} has no value with paging 'none'"),
         ({"params": {"p": "{pgae}"}}, "unknown placeholder {pgae}"),
         ({"body": {"a": 1}}, "need `method: post`"),
@@ -31,6 +36,34 @@ PAGE = {"params": {"p": "{page}"}, "paging": {"kind": "page"}}
         ({**PAGE, "paging": {"kind": "page", "end": "more"}}, "end `more` needs `more`"),
         ({**PAGE, "paging": {"kind": "page", "end": "count"}}, "end `count` needs `count`"),
         ({"times": {"format": "yyyy-mm-dd"}}, "is none of iso, epoch"),
+        ({"span": "7d", "params": TIMES}, "`span` needs a `beginning`"),
+        (
+            {"span": "7d", "params": {"from": "{from}"}, "beginning": "2020-01-01"},
+            "needs {from} (or {since}) and {to}",
+        ),
+        ({"span": "a week"}, "is no duration"),
+        ({"params": {"id": "{each}"}}, "{each} has no value without `for_each`"),
+        ({"for_each": {}}, "say where items come from"),
+        ({"for_each": {"values": [1], "option": "a"}}, "say where items come from"),
+        ({"for_each": {"tree": {"item": "id", "roots": []}}}, "at least 1 item"),
+        ({"for_each": {"tree": {"item": "id", "roots": [1]}, "together": 5}}, "`together` is not for it"),
+        ({"for_each": {"list": {"path": "/a/{each}", "item": "id"}}}, "in the path has no value without"),
+        (
+            {"for_each": {"list": {"path": "/a", "item": "i", "for_each": {"values": [1]}}}},
+            "list: `for_each` needs {each}",
+        ),
+        (
+            {"for_each": {"list": {"path": "/a", "item": "i", "paging": {"kind": "page"}}}},
+            "needs {page} somewhere",
+        ),
+        (
+            {
+                "for_each": {"list": {"path": "/a", "item": "i", "span": "7d", "params": TIMES}},
+                "params": {"id": "{each}"},
+            },
+            "`span` needs a `beginning`",
+        ),
+        ({"params": {"to": "{upto}"}}, "{upto} has no value with paging 'none'"),
         ({"params": {"access_token": "abcdefgh12345"}}, "request.access_token: a secret is written here"),
         ({"method": "post", "body": {"login": [{"password": "abcdefgh12345"}]}}, "a secret is written here"),
     ],
@@ -49,7 +82,11 @@ def test_a_request_that_cannot_work_is_refused_with_words(said, words):
         ({"auth": {"kind": "custom", "use": "os:system"}}, "is no class of sources.connectors"),
         ({"auth": {"kind": "session", "path": "/l", "token": "t"}}, "one of `header`, `query`, `cookie`"),
         ({"errors": {"code": "c", "ok": [0], "retry": ["0"]}}, "code 0 cannot be two things"),
-        ({"errors": {"retry": [1]}}, "need `code`"),
+        ({"errors": {"retry": [1]}}, "`retry` needs `code`"),
+        ({"errors": {"code": "c", "quota": [1], "scope": ["1"]}}, "code 1 cannot be two things"),
+        ({"errors": {"means": {"1": "x"}}}, "`means` needs `code`"),
+        ({"errors": {"ok": ["http 404"]}}, "'http 404' is no code"),
+        ({"errors": {"retry_words": [" "]}}, "an empty text is in every message"),
         ({"headers": {"X-Api-Token": "abcdefgh12345"}}, "headers.X-Api-Token: a secret is written here"),
     ],
 )
@@ -99,6 +136,40 @@ VENDORS = {
         "times": {"format": "%Y-%m-%d %H:%M"},
         "beginning": "2000-01-01",
     },
+    "dingtalk_approvals": {
+        "params": {"processInstanceId": "{each}"},
+        "records": "result",
+        "times": {"format": "epoch_ms"},
+        "beginning": "364d",
+        "for_each": {"list": {
+            "path": "/v1.0/workflow/processes/instanceIds/query", "method": "post", "span": "120d",
+            "body": {"processCode": "{each}", "startTime": "{from}", "endTime": "{to}", "nextToken": "{cursor}", "maxResults": "{size}"},
+            "records": "result.list", "item": "", "for_each": {"option": "process_codes"},
+            "paging": {"kind": "cursor", "next": "result.nextToken", "size": 20},
+        }},
+    },
+    "dingtalk_people": {
+        "method": "post",
+        "body": {"dept_id": "{each}", "cursor": "{offset}", "size": "{size}"},
+        "records": "result.list",
+        "paging": {"kind": "offset", "size": 100, "more": "result.has_more"},
+        "for_each": {"values": [1], "list": {
+            "path": "/topapi/v2/department/listsub", "method": "post", "body": {"dept_id": "{each}"}, "records": "result",
+            "item": "dept_id", "for_each": {"tree": {"item": "dept_id", "roots": [1]}},
+        }},
+    },
+    "h3yun": {
+        "method": "post",
+        "body": {"Filter": '{"FromRowNum":{offset},"ToRowNum":{upto},"Matcher":{"Value":"{since}"}}'},
+        "paging": {"kind": "offset", "size": 500, "end": "short"},
+        "beginning": "2000-01-01",
+    },
+    "shopify": {
+        "method": "post",
+        "body": {"query": "query($n: Int!) { orders(first: $n) { nodes { id } pageInfo { endCursor } } }",
+                 "variables": {"n": "{size}", "after": "{cursor}"}},
+        "paging": {"kind": "cursor", "next": "data.orders.pageInfo.endCursor"},
+    },
 }  # fmt: skip
 
 
@@ -122,6 +193,61 @@ def test_a_placeholder_alone_keeps_its_type_and_what_has_no_value_is_left_out():
         "none": None,
     }
     assert placeholders(template) == ["size", "offset", "cursor", "cursor"]
+
+
+def test_an_object_in_a_list_is_left_out_with_its_value_but_not_the_one_around_it():
+    since = {"field": "changed", "values": ["{since}"]}
+    after = {"field": "id", "values": ["{cursor}"]}
+    fixed = {"field": "state", "values": ["open"], "none": None}
+    template = {"filters": [since, after, fixed], "groups": [{"logic": "and", "of": [after, fixed]}]}
+    assert filled(template, {"since": 5, "cursor": None}) == {
+        "filters": [{"field": "changed", "values": [5]}, fixed],
+        "groups": [{"logic": "and", "of": [fixed]}],
+    }
+
+
+def test_other_braces_stay_and_a_list_in_a_text_is_joined():
+    template = {
+        "filter": '{"From":{offset},"To":{upto},"Matcher":{"Matchers":[]}}',
+        "query": "query { orders { nodes { id } } }",
+        "each": "{each}",
+        "ids": "in:{each}",
+        "listed": ["{each}"],
+    }
+    values = {"offset": 500, "upto": 1000, "each": [7, "甲"]}
+    assert filled(template, values) == {
+        "filter": '{"From":500,"To":1000,"Matcher":{"Matchers":[]}}',
+        "query": "query { orders { nodes { id } } }",
+        "each": [7, "甲"],
+        "ids": "in:7,甲",
+        "listed": [[7, "甲"]],
+    }
+
+
+def test_what_for_each_needs_of_the_path_and_the_columns_is_said():
+    each = {"for_each": {"values": [1]}}
+    rows = {"id": "bigint"}
+    by_item = {"id": {"type": "bigint", "from": "_each"}}
+    spanned = {"params": TIMES, "span": "7d", "beginning": "2020-01-01"}
+    streams = {
+        "a": {"from": "/a", "columns": rows, "request": each},
+        "b": {"from": "/b/{each}", "columns": rows, "request": {}},
+        "c": {
+            "from": "/c/{each}",
+            "columns": by_item,
+            "request": {"for_each": {"values": [1], "together": 2}},
+        },
+        "d": {"from": "/d/{each}", "columns": by_item, "request": each},
+        "e": {"from": "/e", "columns": rows, "request": spanned, "load": "append", "cursor": "id"},
+    }
+    with pytest.raises(ValueError) as refused:
+        http_source("http://127.0.0.1:1", {name: {**one, "key": ["id"]} for name, one in streams.items()})
+    said = str(refused.value)
+    assert "streams.a: `for_each` needs {each} in the path" in said
+    assert "streams.b: {each} in the path has no value" in said
+    assert "streams.c: _each needs `for_each` with one item at a time" in said
+    assert "streams.d" not in said
+    assert "streams.e: `span` cuts time, but the cursor id is a number" in said
 
 
 @pytest.mark.parametrize(

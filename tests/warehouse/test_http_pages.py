@@ -376,6 +376,42 @@ def test_a_total_that_is_never_reached_is_refused(system, tmp_path):
     assert "what was loaded before stays" in words
 
 
+def beyond(rows, lost=()):
+    """Pages by key whose total counts what lies beyond the cursor; `lost`: at these calls a page lacks its first row."""
+    calls = [0]
+
+    def answer(asked):
+        calls[0] += 1
+        left = [row for row in rows if row["id"] > int(asked.params.get("after", 0))]
+        return {"data": {"items": left[calls[0] in lost : SIZE], "total": len(left)}}
+
+    return answer
+
+
+@pytest.mark.parametrize(("lost", "readings"), [((), 1), ((2,), 2), ((3,), 2)])
+def test_a_total_of_the_rows_beyond_the_cursor_tells_a_lost_one(system, tmp_path, lost, readings):
+    rows = store(25)
+    system.on("/api/customers", beyond(rows, lost))
+    streams = customers("keyset", total="data.total", paging={**PAGING["keyset"], "remaining": True})
+    streams["customer"]["control"] = {"kind": "query"}
+    puller = Puller(http_source(system.url, streams), tmp_path)
+
+    puller.pull()
+    assert landed(puller) == expected(rows)
+    batch = puller.landing.latest("shop", "customer")
+    assert batch is not None
+    assert (batch.requests["readings"], batch.control) == (readings, {"rows": "25"})
+
+
+def test_a_row_that_is_always_lost_is_refused_though_the_pages_go_on(system, tmp_path):
+    system.on("/api/customers", beyond(store(25), lost={2, 6, 10}))
+    streams = customers("keyset", total="data.total", paging={**PAGING["keyset"], "remaining": True})
+    puller = Puller(http_source(system.url, streams), tmp_path)
+
+    words = puller.error("customer")
+    assert "names 25 rows in all, but gave 24 different ones, in 3 readings" in words
+
+
 def test_a_control_total_is_what_the_answer_names(system, tmp_path):
     rows = store(25)
     system.on("/api/customers", paged(rows, "page", total=True))

@@ -46,6 +46,7 @@ class Manners:
         self.name, self.limits, self.zone = source.name, source.limits, ZoneInfo(source.timezone)
         self.state, self.clock, self.pause = state, clock, pause
         self.waited = 0.0
+        self._stopped: str | None = None
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(source.limits.concurrency)
 
@@ -53,9 +54,11 @@ class Manners:
     def turn(self) -> Generator[None]:
         """One request: blocks until it may be made.
 
-        Raises: Refused outside the hours, or when the month's calls are used up.
+        Raises: Refused outside the hours, when the month's calls are used up, or after `stop`.
         """
         with self._places:
+            if self._stopped:
+                raise Refused(self._stopped)
             self._admit()
             yield
 
@@ -85,6 +88,12 @@ class Manners:
             gap = 1 / self.limits.requests_per_second if self.limits.requests_per_second else 0.0
             record.update(month=month, calls=calls + 1, free=start + gap)
         self.wait(start - present)
+
+    def stop(self, why: str) -> Refused:
+        """Let nothing more be asked in this pull, by any thread; returns what to raise. The first reason is told."""
+        with self._lock:
+            self._stopped = self._stopped or why
+        return Refused(self._stopped)
 
     def wait(self, seconds: float) -> None:
         if seconds > 0:

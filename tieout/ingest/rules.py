@@ -34,6 +34,9 @@ def received(stream: Stream, parquet: str, columns: Mapping[str, str], places: C
         present = stream.column_in(column, columns)
         said = quoted(present) if present else "null::text"
         declared = columns[present] if present else "text"
+        if stream.missing and declared == "VARCHAR":
+            no_value = ", ".join(map(literal, stream.missing))
+            said = f"case when {said} not in ({no_value}) then {said} end"
         parts.append(f"{_cast(said, declared, spec.type)} as {quoted(column)}, {said} as {_said(column)}")
     row = "_row" if "_row" in places else "file_row_number + 1"
     listed = ",\n".join(parts)

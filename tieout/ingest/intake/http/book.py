@@ -20,11 +20,12 @@ JOURNAL, BEGUN = "journal.jsonl", "begun.json"
 class Kept:
     """One page on disk: `page` as received, `lines` its rows as JSON lines (only until they are parsed)."""
 
-    number: int  # over all passes
-    reading: int  # the pass it belongs to, from 1
+    number: int  # over all legs and passes
+    reading: int  # the pass over its leg that it belongs to, from 1
     page: str
     lines: str
     facts: Facts
+    leg: str = ""
 
 
 class Book:
@@ -59,18 +60,21 @@ class Book:
             yield kept
         os.truncate(journal, whole)
 
-    def already(self, reading: int) -> Kept | None:
-        """The next page that an earlier, killed pull has fetched in this pass, if there is one."""
+    def already(self, leg: str, reading: int) -> Kept | None:
+        """The next page that an earlier, killed pull has fetched in this pass over this leg, if there is one."""
         kept = next(self._unread, None)
-        return kept if kept is not None and kept.reading == reading else None
+        if kept is None or (kept.leg, kept.reading) == (leg, reading):
+            return kept
+        self._unread = iter(())  # the items are no longer those of the earlier pull (an option has changed)
+        return None
 
-    def add(self, reading: int, body: bytes, lines: bytes, facts: Facts) -> Kept:
+    def add(self, leg: str, reading: int, body: bytes, lines: bytes, facts: Facts) -> Kept:
         """Keep one page; it counts once its line is in the journal."""
         import pyarrow as pa
 
         number = len(self.pages) + 1
         kept = Kept(
-            number, reading, f"page-{number:05d}{self.suffix}.zst", f"lines-{number:05d}.jsonl", facts
+            number, reading, f"page-{number:05d}{self.suffix}.zst", f"lines-{number:05d}.jsonl", facts, leg
         )
         _write(self.folder / kept.lines, lines)
         _write(self.folder / kept.page, pa.Codec("zstd", 3).compress(body, asbytes=True))
@@ -80,11 +84,8 @@ class Book:
         self.pages.append(kept)
         return kept
 
-    def lines(self, reading: int) -> list[Path]:
-        return [self.folder / kept.lines for kept in self.pages if kept.reading == reading]
-
-    def facts(self, reading: int) -> list[Facts]:
-        return [kept.facts for kept in self.pages if kept.reading == reading]
+    def lines(self, kept: Kept) -> Path:
+        return self.folder / kept.lines
 
     def evidence(self, draft: Path) -> int:
         """Put every page as received into a draft batch; returns their bytes. (Links: they cost nothing.)"""

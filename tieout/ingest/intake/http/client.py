@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -15,7 +16,8 @@ from sources.contract import Source, duration
 from tieout.ingest.errors import SourceError
 from tieout.ingest.intake.http.answer import Answer, NotThatFormat, read_answer
 from tieout.ingest.intake.http.auth import Signer
-from tieout.ingest.intake.http.values import Secrets, at
+from tieout.ingest.intake.http.values import Secrets
+from tieout.ingest.intake.http.verdict import Verdict, verdict
 from tieout.ingest.manners import Manners, retry_after
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ REDIRECTS = 5
 SLOW = (
     10  # a page may take so many times `limits.timeout` in all; the timeout itself is of each wait for bytes
 )
-BUSY = {408, 425, 429, 500, 502, 503, 504, 507, 508, 509, 520, 521, 522, 523, 524, 529}
 KEPT = "Nothing of it was loaded; what was loaded before stays."
 
 
@@ -37,13 +38,17 @@ class Unreachable(SourceError):
 class _Again(Exception):
     """This attempt failed in a way that may pass; `after`: seconds the server asks us to wait."""
 
-    def __init__(self, why: str, after: float | None = None) -> None:
+    def __init__(self, why: str, after: float | None = None, advice: str | None = None) -> None:
         super().__init__(why)
-        self.after = after
+        self.after, self.advice = after, advice
 
 
 class _SessionOver(Exception):
     """The system says that our session has ended."""
+
+    def __init__(self, why: str, advice: str | None = None) -> None:
+        super().__init__(why)
+        self.advice = advice
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,10 @@ class Client:
                 return self._attempt(call, signed=True)
             except _SessionOver as over:
                 if renewed or not self.signer.renewable:
+                    advice = over.advice or "Check the account's rights and http.auth."
                     raise SourceError(
                         f"{call.where}: {over}, {'even just after a new login' if renewed else 'and there is no login to repeat'}. "
-                        f"{KEPT} Check the account's rights and http.auth."
+                        f"{KEPT} {advice}"
                     ) from None
                 renewed = True
                 self.signer.forget(generation)
@@ -113,7 +119,7 @@ class Client:
         if attempt >= self.limits.retries:
             raise Unreachable(
                 f"{call.where}: {self.secrets.redacted(str(again))}, {attempt + 1} times in a row. {KEPT} "
-                f"Pages already here are kept: repeat when the system is well."
+                f"{again.advice + ' ' if again.advice else ''}Pages already here are kept: repeat when the system is well."
             ) from None
         self.retries += 1
         self.manners.wait(self.manners.backoff(attempt, again.after))
@@ -125,12 +131,19 @@ class Client:
             try:
                 return self._attempt(call, signed=False).document
             except _SessionOver as over:
-                raise SourceError(f"{call.where}: {over}. {KEPT} Check the account and http.auth.") from None
+                raise SourceError(
+                    f"{call.where}: {over}. {KEPT} {over.advice or 'Check the account and http.auth.'}"
+                ) from None
             except _Again as again:
                 self._wait(call, attempt, again)
                 attempt += 1
 
     # --- one attempt ---
+
+    @cached_property
+    def _settings(self) -> dict[str, Any]:
+        """Proxies and certificates of the environment: the same for all requests, which go to one server."""
+        return dict(self.session.merge_environment_settings(self.base, {}, True, None, None))
 
     def _attempt(self, call: Call, *, signed: bool) -> Answer:
         import requests
@@ -171,8 +184,7 @@ class Client:
                 auth=self.signer.sign if signed else _nobody,
             )
             prepared = self.session.prepare_request(request)
-            settings = self.session.merge_environment_settings(prepared.url or url, {}, True, None, None)
-            answer = self.session.send(prepared, timeout=timeout, allow_redirects=False, **settings)
+            answer = self.session.send(prepared, timeout=timeout, allow_redirects=False, **self._settings)
             with answer:
                 if answer.status_code not in {301, 302, 303, 307, 308}:
                     body = self._body(call, answer, timeout)
@@ -219,55 +231,47 @@ class Client:
         if after is None and errors.wait:
             after = retry_after(headers.get(errors.wait), now)
         try:
-            answer = read_answer(body, headers.get("Content-Type", ""), self.http.format, links)
+            kind = "xml" if "xml" in (call.headers or {}).get("Accept", "") else self.http.format
+            answer = read_answer(body, headers.get("Content-Type", ""), kind, links)
         except NotThatFormat as not_that:
-            if status in BUSY:
-                raise _Again(f"the server answers HTTP {status}", after) from None
-            if status == 401:
-                raise _SessionOver("the server answers HTTP 401") from None
-            if status >= 400:
-                raise SourceError(
-                    f"{call.where}: the server answers HTTP {status}. {KEPT} {_hint(status)}"
-                ) from None
-            if not_that.cut_short:
+            wrong = verdict(errors, status, None, self.secrets)
+            if wrong is None and not_that.cut_short:
                 raise _Again(str(not_that)) from None
-            raise SourceError(
-                f"{call.where}: {not_that}. {KEPT} Check the path, and whether we are logged in."
-            ) from None
-        code = at(answer.document, errors.code)
-        text = None if code is None or isinstance(code, dict | list) else _code(code)
-        said = self._said(answer.document)
-        if text in map(_code, errors.retry):
-            raise _Again(f"the server answers with code {text}{said}", after)
-        if text in map(_code, errors.expired):
-            raise _SessionOver(f"the session has ended (code {text}{said})")
-        if status in BUSY:
-            raise _Again(f"the server answers HTTP {status}{said}", after)
-        if status == 401:
-            raise _SessionOver(f"the server answers HTTP 401{said}")
-        if text is not None and text not in map(_code, errors.ok):
-            raise SourceError(
-                f"{call.where}: the server answers HTTP {status} with code {text}{said}. {KEPT} "
-                f"Look the code up in the vendor's list; if it may pass, add it to http.errors.retry."
-            )
-        if status >= 300:
-            raise SourceError(f"{call.where}: the server answers HTTP {status}{said}. {KEPT} {_hint(status)}")
-        return answer
+            if wrong is None:
+                raise SourceError(
+                    f"{call.where}: {not_that}. {KEPT} Check the path, and whether we are logged in."
+                ) from None
+        else:
+            wrong = verdict(errors, status, answer.document, self.secrets)
+            if wrong is None:
+                return answer
+        raise self._failure(call, wrong, after)
 
-    def _said(self, document: Any) -> str:
-        """The server's own words, short, in one line and without secrets."""
-        for path in (
-            self.http.errors.message,
-            "message",
-            "msg",
-            "errmsg",
-            "error.message",
-            "errorMessages.0",
-        ):
-            words = at(document, path)
-            if isinstance(words, str) and words.strip():
-                return f': "{" ".join(self.secrets.redacted(words).split())[:200]}"'
-        return ""
+    def _failure(self, call: Call, wrong: Verdict, after: float | None) -> Exception:
+        """What to raise for an answer that tells of an error."""
+        told, advice = wrong.told, wrong.advice
+        if wrong.kind == "retry":
+            return _Again(told, after, advice)
+        if wrong.kind == "expired":
+            return _SessionOver(f"the session has ended: {told}", advice)
+        if wrong.kind == "denied":
+            return self.manners.stop(
+                f"{call.where}: our account is not accepted: {told}. Nothing more was asked of {self.source.name} in "
+                f"this pull, lest the account be locked; what was loaded before stays. "
+                f"{advice or 'Check the secret and http.auth.'}"
+            )
+        if wrong.kind == "quota":
+            return self.manners.stop(
+                f"{call.where}: the calls that the vendor allows are used up: {told}. Nothing more was asked of "
+                f"{self.source.name} in this pull; what was loaded before stays, and pages already here are kept. "
+                f"{advice or 'Wait for the next period, or ask the vendor for more.'}"
+            )
+        if wrong.kind == "scope":
+            return SourceError(
+                f"{call.where}: this object is not granted to us: {told}. {KEPT} Other streams go on. "
+                f"{advice or 'Ask the administrator of the system to grant the right that it names.'}"
+            )
+        return SourceError(f"{call.where}: {told}. {KEPT} {advice}")
 
 
 def _nobody(request: Any) -> Any:
@@ -283,19 +287,6 @@ def _form(form: dict[str, Any] | None) -> dict[str, str] | None:
         key: json.dumps(part, ensure_ascii=False) if isinstance(part, dict | list) else str(part)
         for key, part in form.items()
     }
-
-
-def _code(code: Any) -> str:
-    return str(code).lower() if isinstance(code, bool) else str(code)
-
-
-def _hint(status: int) -> str:
-    return {
-        401: "Check http.auth and its secrets.",
-        403: "The account may not read this; ask the owner of the system to grant it.",
-        404: "Check `from` of the stream and connection.url.",
-        400: "Check `request` of the stream against the vendor's documentation.",
-    }.get(status, "Check `request` of the stream.")
 
 
 def _server(url: str) -> tuple[str, str | None, int | None]:

@@ -45,6 +45,9 @@ def reach(own: Stream | None, children: dict[str, Stream]) -> Reach:
         # Rows inside may lie deeper (`to_Item.results`): the way there is looked into as well.
         paths.add(child.request.records)
         inside = frozenset(name for name in names if not name.startswith(PARENT))
+        paths |= {
+            f"{child.request.records}.{ITEMS}.{name}" for name in inside
+        }  # objects inside those rows too
         below[child.request.records] = below.get(child.request.records, frozenset()) | inside
     return Reach(frozenset(paths), below)
 
@@ -73,7 +76,7 @@ class Fields:
         for name in dict.fromkeys(name for shape in sorted(shapes, key=len, reverse=True) for name in shape):
             steps = (*above, name)
             dotted = ".".join(steps)
-            deep = ITEMS not in steps and any(path.startswith(dotted + ".") for path in self.look.paths)
+            deep = any(path.startswith(dotted + ".") for path in self.look.paths)
             inside = dotted in self.look.below
             if not (deep or inside or name in null or name in fresh_names):
                 continue

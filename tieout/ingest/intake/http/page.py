@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sources.contract.http import Request
+from sources.contract.http_paged import Paged
 from tieout.ingest.intake.http.answer import DEEPEST, Answer, NotThatFormat
 from tieout.ingest.intake.http.values import at, has
 
@@ -21,7 +21,7 @@ class Facts:
     total: int | None = None
     more: bool | None = None
     pages: int | None = None
-    next: str | None = None
+    next: str | int | None = None
     first_key: str | None = None
     last_key: str | None = None
     last_value: Any = None  # of the field that a keyset goes by
@@ -33,8 +33,8 @@ class Facts:
         return asdict(self)
 
 
-def rows_of(answer: Answer, request: Request) -> list[Any]:
-    """The rows of a page, each a mapping.
+def rows_of(answer: Answer, request: Paged, *, plain: bool = False) -> list[Any]:
+    """The rows of a page, each a mapping; `plain`: or a text or number.
 
     Raises: NotThatFormat if they are not where the contract says, or are no rows.
     """
@@ -56,7 +56,7 @@ def rows_of(answer: Answer, request: Request) -> list[Any]:
             raise NotThatFormat(f"the rows are not lists of the {len(request.fields)} `fields`")
         rows = [dict(zip(request.fields, row, strict=True)) for row in rows]
     kinds = set(map(type, rows)) - {dict}
-    if kinds:
+    if kinds and not plain:
         place = next(place for place, row in enumerate(rows) if type(row) is not dict)
         raise NotThatFormat(
             f"row {place + 1} at `records: {request.records}` is no object but {type(rows[place]).__name__}"
@@ -108,7 +108,7 @@ def facts_of(
     rows: list[Any],
     lines: Lines,
     inside: dict[str, int],
-    request: Request,
+    request: Paged,
     key: tuple[str, ...],
     types: dict[str, str],
 ) -> Facts:
@@ -155,8 +155,10 @@ def _truth(value: object) -> bool | None:
     return None if value is None else bool(value)
 
 
-def _next(answer: Answer, paging: Any) -> str | None:
+def _next(answer: Answer, paging: Any) -> str | int | None:
     if paging.kind == "next_link" and paging.next is None:
         return answer.links.get("next", {}).get("url")
     value = at(answer.document, paging.next) if paging.kind in {"next_link", "cursor"} else None
+    if isinstance(value, int):
+        return value  # it is asked for as the number it is
     return None if value is None or value == "" else str(value)

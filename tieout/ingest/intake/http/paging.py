@@ -9,7 +9,8 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sources.contract.http import ByCursor, ByKey, ByLink, ByOffset, ByPage, Request
+from sources.contract.http_paged import Paged
+from sources.contract.http_paging import ByCursor, ByKey, ByLink, ByOffset, ByPage
 from tieout.ingest.intake.http.page import Facts
 
 
@@ -24,7 +25,7 @@ class Moved(Exception):
 class Pager:
     """Goes from page to page. `values` are the placeholders of the next request, None after the last page."""
 
-    def __init__(self, request: Request, most: int) -> None:
+    def __init__(self, request: Paged, most: int) -> None:
         self.paging, self.most = request.paging, most
         self.read = 0  # pages
         self.rows = 0
@@ -38,10 +39,13 @@ class Pager:
         paging = self.paging
         size = getattr(paging, "size", None)
         if isinstance(paging, ByPage):
-            return {"page": paging.first, "offset": 0, "size": size}
+            return {"page": paging.first, "offset": 0, "size": size, "upto": size}
         if isinstance(paging, ByOffset):
-            return {"offset": paging.first, "page": 1, "size": size}
-        return {"cursor": None, "size": size}
+            return {"offset": paging.first, "page": 1, "size": size, "upto": paging.first + paging.size}
+        first = getattr(paging, "first", None)
+        if first is not None:
+            self._tokens.add(str(first))
+        return {"cursor": first, "size": size}
 
     def after(self, page: Facts) -> None:
         """Take in one page and decide on the next.
@@ -71,9 +75,11 @@ class Pager:
             assert self.values is not None
             if isinstance(paging, ByPage):
                 number = self.values["page"] + 1
-                return {**self.values, "page": number, "offset": (number - paging.first) * paging.size}
+                offset = (number - paging.first) * paging.size
+                return {**self.values, "page": number, "offset": offset, "upto": offset + paging.size}
             offset = paging.first + self.rows - paging.overlap
-            return {**self.values, "offset": offset, "page": offset // paging.size + 1}
+            page_number = offset // paging.size + 1
+            return {**self.values, "offset": offset, "page": page_number, "upto": offset + paging.size}
         if isinstance(paging, ByCursor):
             return self._token(page) if page.more is not False else None
         if isinstance(paging, ByLink):
@@ -109,11 +115,11 @@ class Pager:
             if page.more:
                 raise Astray(f"page {self.read} says that there is more, but does not name the next page")
             return None
-        if page.next in self._tokens:
+        if str(page.next) in self._tokens:
             raise Astray(
                 f"page {self.read} names a page as the next one that was read before: it would go on for ever"
             )
-        self._tokens.add(page.next)
+        self._tokens.add(str(page.next))
         return {**(self.values or {}), "cursor": page.next}
 
     def _keyset(self, page: Facts) -> dict[str, Any] | None:
@@ -142,6 +148,8 @@ class Pager:
         return {**(self.values or {}), "cursor": value}
 
     def _check_repeat(self, page: Facts) -> None:
+        if page.rows <= getattr(self.paging, "overlap", 0):
+            return  # only the row that is asked for again: where there is but one, it is the whole first page too
         if isinstance(self.paging, ByKey) and self.paging.inclusive:
             return  # the last row comes again rightly; whether the cursor moves is checked instead
         if page.rows and page.signature in self._signatures:

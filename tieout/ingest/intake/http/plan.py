@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urljoin
 
 from sources.contract import BY_CURSOR, Source, Stream, duration
 from sources.contract.http import Keys, Request
+from sources.contract.http_paged import Paged
 from tieout.ingest.errors import SourceError
 from tieout.ingest.intake.ask import Ask
 from tieout.ingest.intake.cursor import Cursor
 from tieout.ingest.intake.http.client import Call, Client
-from tieout.ingest.intake.http.values import filled, moment, written
+from tieout.ingest.intake.http.legs import Leg
+from tieout.ingest.intake.http.values import filled, joined, moment, written
 from tieout.ingest.intake.reached import reached
 from tieout.ingest.landing import Landing, Manifest
 from tieout.ingest.promises import has_columns
@@ -105,53 +108,77 @@ class Requests:
         assert source.http is not None
         self.source, self.family, self.client = source, family, client
         self.where = f"{source.name}.{family.name}"
-        self.fixed = {**client.signer.options, **self._bounds(ask, began)}
+        since, to = self._bounds(ask, began)
+        start = self.write(since)
+        self.fixed = {
+            **client.signer.options,
+            "since": start,
+            "from": start,
+            "to": self.write(to),
+            "now": self.write(began),
+        }
+        self.between = (
+            since if isinstance(since, datetime) else None,
+            to if isinstance(to, datetime) else began,
+        )
 
-    def _bounds(self, ask: Ask, began: datetime) -> dict[str, Any]:
-        """What `{since}`, `{from}`, `{to}` and `{now}` say."""
-        stream, times = self.family.stream, self.family.request.times
+    def write(self, value: datetime | int | None) -> str | int | None:
+        """An instant as the system writes it."""
+        return written(value, self.family.request.times, self.source.timezone)
+
+    def option(self, name: str) -> str:
+        """The value of a connection option; empty if there is none."""
+        return str(self.client.signer.options.get(f"options.{name}") or "")
+
+    def _bounds(self, ask: Ask, began: datetime) -> tuple[datetime | int | None, datetime | int | None]:
+        """From when to when is asked for; None is no bound."""
+        stream = self.family.stream
         kind = stream.columns[stream.cursor[0]].type if stream.cursor else "timestamptz"
         zone = self.source.timezone
-        start, end = self.family.since or self.family.request.beginning, None
-        if ask.window:
-            start, end = ask.window.start, ask.window.end
+        start, end, beginning = self.family.since, None, self.family.request.beginning
+        # The request filters by the cursor; a window on another column is cut out of everything there is.
+        if ask.window and not (ask.window.on and stream.cursor and ask.window.on not in stream.cursor):
+            start, end, beginning = ask.window.start, ask.window.end, None
             if ask.window.on:
                 kind = stream.columns[ask.window.on].type if ask.window.on in stream.columns else kind
         by_number = kind in {"bigint", "integer"}
-        if by_number and self.family.since is None and not ask.window:
-            start = None
         try:
-            since = written(moment(start, kind, zone), times, zone) if start else None
+            since = moment(start, kind, zone) if start else None
+            if start is None and not by_number and beginning:
+                since = (
+                    began - duration(beginning)
+                    if beginning[-1] in "smhd"
+                    else moment(beginning, "date", zone)
+                )
             to = moment(end, kind, zone) if end else None if by_number else began
         except ValueError as error:
             raise SourceError(
                 f"{self.where}: a window cannot begin or end there: {error}. Nothing was read."
             ) from None
-        upto = written(to, times, zone)
-        return {"since": since, "from": since, "to": upto, "now": written(began, times, zone)}
+        return since, to
 
-    def page(self, request: Request, path: str, values: dict[str, Any], link: str | None) -> Call:
-        """The request for one page; `link`: its address, where the page before named it."""
+    def page(self, request: Paged, path: str, leg: Leg, values: dict[str, Any], link: str | None) -> Call:
+        """The request for one page of a leg; `link`: its address, where the page before named it."""
         http, secrets = self.source.http, self.client.secrets
         assert http is not None
-        every = {**self.fixed, **values}
+        every = {**self.fixed, **leg.values, **values}
 
         def part(template: Any, what: str) -> Any:
             return filled(secrets.everywhere(template, what), every) if template else None
 
         headers = {**http.headers, **request.headers}
-        filled_path = filled(path, self.fixed)
+        each = leg.values.get("each")
+        in_path = None if each is None else quote(joined(each), safe="")
+        filled_path = filled(path, {**self.fixed, **leg.values, "each": in_path})
         if filled_path is None:
             raise SourceError(
                 f"{self.where}: {path} names an option that connection.options does not have. Nothing was read."
             )
         url = self.client.url(filled_path)
         if link:
-            from urllib.parse import urljoin
-
             url = self.client.url(urljoin(url, link))
         return Call(
-            where=f"{self.where}: {path}",
+            where=f"{self.where}: {path}{secrets.redacted(leg.words)}",
             method=request.method,
             url=url,
             params=None if link else part({**http.params, **request.params}, "params"),
@@ -172,7 +199,10 @@ def resume_name(source: Source, family: Family, ask: Ask, what: str) -> str:
     said = {
         "what": what,
         "http": source.http.model_dump(mode="json") if source.http else None,
-        "url": source.connection.url,
+        "connection": [
+            source.connection.url,
+            source.connection.options,
+        ],  # as written: references, no secrets
         "path": family.stream.origin,
         "request": family.request.model_dump(mode="json"),
         "columns": {

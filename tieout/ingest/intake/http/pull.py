@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING
 
 from sources.contract import ContractError, Http, Source
 from sources.contract.http import Request, family_faults
-from tieout.engine import connect, literal, quoted
+from tieout.engine import connect
 from tieout.ingest.drift import baseline
 from tieout.ingest.errors import IngestError, SourceError
 from tieout.ingest.intake.ask import Ask, Extracted, Report
 from tieout.ingest.intake.http.auth import Signer
-from tieout.ingest.intake.http.batch import KEYS, Batches, file_of, value_of
+from tieout.ingest.intake.http.batch import KEYS, Batches
 from tieout.ingest.intake.http.book import Book
 from tieout.ingest.intake.http.client import KEPT, Client, Unreachable
 from tieout.ingest.intake.http.fields import reach
+from tieout.ingest.intake.http.keys import Held, ReadAll, held_keys
+from tieout.ingest.intake.http.metadata import remember_metadata
 from tieout.ingest.intake.http.plan import (
     Family,
     Requests,
@@ -34,6 +36,7 @@ from tieout.ingest.intake.http.plan import (
 )
 from tieout.ingest.intake.http.read import Reader, Whole
 from tieout.ingest.intake.http.values import Secrets
+from tieout.ingest.intake.http.walk import READINGS
 from tieout.ingest.landing import Landing
 from tieout.ingest.manners import Manners, Pause, Refused, state_file
 
@@ -50,6 +53,7 @@ def pull_http(source: Source, landing: Landing, ask: Ask, done: Report, *, pause
     Raises: SourceError or ContractError if nothing at all can be asked.
     """
     client = opened(source, landing, ask, pause)
+    done = _with_notes(source, landing, ask, client, done)
     with ThreadPoolExecutor(source.limits.concurrency, thread_name_prefix=f"http-{source.name}") as pool:
         pulls = [
             pool.submit(_pull_family, source, landing, ask, family, client(), done)
@@ -57,6 +61,20 @@ def pull_http(source: Source, landing: Landing, ask: Ask, done: Report, *, pause
         ]
         for pull in pulls:
             pull.result()
+
+
+def _with_notes(source: Source, landing: Landing, ask: Ask, client: _Clients, done: Report) -> Report:
+    """What the system's metadata say since the last whole pull is told with the first stream."""
+    if ask.streams is not None or ask.window is not None:
+        return done
+    left = remember_metadata(source, landing.root, client(), ask.now)
+
+    def told(outcome: Extracted) -> None:
+        notes = tuple(left)
+        left.clear()
+        done(replace(outcome, notes=notes + outcome.notes))
+
+    return told
 
 
 def opened(source: Source, landing: Landing, ask: Ask, pause: Pause) -> _Clients:
@@ -105,13 +123,16 @@ def _pull_family(
         done(outcome)
 
     try:
-        try:
-            _Pull(source, landing, ask, family, client).run(report)
-        except _ReadAll:
-            again = next(
-                item for item in families(source, landing, ask, whole=True) if item.name == family.name
-            )
-            _Pull(source, landing, ask, again, client).run(report)
+        missed: frozenset[str] = frozenset()
+        for reading in range(1, READINGS + 1):
+            pull = _Pull(source, landing, ask, family, client, missed, last=reading == READINGS)
+            try:
+                pull.run(report)
+                break
+            except ReadAll as again:
+                missed = again.missed
+                wanted = families(source, landing, ask, whole=True)
+                family = next(item for item in wanted if item.name == family.name)
     except (IngestError, ContractError, duckdb.Error) as error:
         if isinstance(error, IngestError):
             failure = error
@@ -128,15 +149,27 @@ def _pull_family(
                 report(Extracted(source.name, member.name, error=failure))
 
 
-class _ReadAll(Exception):
-    """The list of keys names rows that came too late for the cursor: everything must be read."""
-
-
 class _Pull:
-    """One request's streams while they are pulled."""
+    """One request's streams while they are pulled.
 
-    def __init__(self, source: Source, landing: Landing, ask: Ask, family: Family, client: Client) -> None:
+    Args:
+        missed: Keys that an earlier reading of this pull did not bring, as text.
+        last: There is no further reading.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        landing: Landing,
+        ask: Ask,
+        family: Family,
+        client: Client,
+        missed: frozenset[str],
+        *,
+        last: bool,
+    ) -> None:
         self.source, self.landing, self.ask, self.family, self.client = source, landing, ask, family, client
+        self.missed, self.last = missed, last
         self.con: duckdb.DuckDBPyConnection
 
     def run(self, report: Report) -> None:
@@ -150,7 +183,7 @@ class _Pull:
                 raise  # what was fetched is good: the next pull goes on from there
             except Exception as error:
                 # A refused answer must not be refused for ever, so it is not kept; after a kill it is.
-                if isinstance(error, IngestError | _ReadAll) or type(error).__module__ in {
+                if isinstance(error, IngestError | ReadAll) or type(error).__module__ in {
                     "_duckdb",
                     "duckdb",
                 }:
@@ -187,7 +220,7 @@ class _Pull:
             "waited": round(self.client.manners.waited, 3),
             "pages": float(len(book.pages)),
             "resumed": float(book.resumed),
-            "readings": float(len({kept.reading for kept in book.pages})),
+            "readings": float(max((kept.reading for kept in book.pages), default=0)),
         }
         refused: IngestError | None = None
         for member in family.members:
@@ -196,9 +229,12 @@ class _Pull:
                 table, file = (
                     (whole.table, whole.file)
                     if own
-                    else reader.inside(member.name, member.stream, whole.readings)
+                    else reader.inside(member.name, member.stream, whole.pages)
                 )
-                report(self.batches.land(member, table, file, whole, keys, book, stats))
+                landed = self.batches.land(
+                    member, table, file, whole, keys.file if keys else None, book, stats
+                )
+                report(replace(landed, notes=landed.notes + keys.notes) if keys and own else landed)
                 stats = {}
             except IngestError as error:
                 refused = error
@@ -224,8 +260,11 @@ class _Pull:
 
     # --- keys ---
 
-    def _all_keys(self, requests: Requests, scratch: Path, whole: Whole) -> Path:
-        """Every key the system has now, asked for by the request that the contract names for it."""
+    def _all_keys(self, requests: Requests, scratch: Path, whole: Whole) -> Held:
+        """Every key the system has now, asked for by the request that the contract names for it.
+
+        Raises: ReadAll if rows did not come that are listed.
+        """
         family = self.family
         assert family.request.keys is not None
         request = keys_request(family.request, family.request.keys)
@@ -235,31 +274,13 @@ class _Pull:
         book = self._book("keys")
         folder = scratch / "keys"
         folder.mkdir()
-        fixed = {**requests.fixed, "since": None, "from": None}
         of_keys = Requests(self.source, replace(family, since=None), self.ask, self.client, book.began)
-        of_keys.fixed = fixed
+        of_keys.fixed = {**requests.fixed, "since": None, "from": None}
+        of_keys.between = (of_keys.between[0], requests.between[1])
         path = family.request.keys.path or family.stream.origin
         reader = Reader(
             self.con, self.client, of_keys, request, keyed, path, reach(keyed, {}), book, folder, {}
         )
         got = reader.whole()
-        listed = ", ".join(quoted(name) for name in got.table.key())
-        target = scratch / KEYS
-        self.con.execute(
-            f"copy (select distinct {listed} from read_parquet({literal(str(got.file))}))"
-            f" to {literal(str(target))} (format parquet)"
-        )
         book.close()
-        own = family.own
-        before = file_of(own, own.last.keys if own and own.last else None)
-        if own and not own.beginning and before:
-            names = ", ".join(quoted(name) for name in whole.table.key())
-            late = value_of(
-                self.con,
-                f"select count(*) from (select * from read_parquet({literal(str(target))})"
-                f" except select * from read_parquet({literal(str(before))})"
-                f" except select {names} from read_parquet({literal(str(whole.file))}))",
-            )
-            if late:
-                raise _ReadAll
-        return target
+        return held_keys(self.con, family, got, whole, scratch / KEYS, self.missed, last=self.last)

@@ -144,6 +144,8 @@ class Table:
         request = self.stream.request
         if kind in _TIMES and request is not None and request.times.numbers:
             return _instant(value, kind, request.times.numbers, self.source.timezone)
+        if kind in _TIMES and request is not None and request.times.minutes:
+            return rf"regexp_replace({value}, '^(\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d)(Z|[+-]\d\d:?\d\d)?$', '\1:00\2')"
         return value
 
     def write(self, con: duckdb.DuckDBPyConnection, files: list[Path], widest: int, target: Path) -> int:

@@ -98,6 +98,7 @@ def _open_sales(
     """Make the sales database and its reader right; whether the database had to be written."""
     import psycopg
 
+    from sandbox import postgres
     from sandbox.huaxin import sales_database
 
     known = env.get("HX_SALES_DSN")
@@ -105,15 +106,15 @@ def _open_sales(
     # The one thing that is not the same on every machine: a password must not be guessable.
     password = password or secrets.token_urlsafe(24)
     try:
-        dsn = sales_database.reader_dsn(admin_dsn, password)
-        stale = force or sales_database.database_fingerprint(admin_dsn) != fingerprint
+        dsn = postgres.reader_dsn(admin_dsn, sales_database.DATABASE, password)
+        stale = force or postgres.fingerprint_of(admin_dsn, sales_database.DATABASE) != fingerprint
         if stale:
             with open_erp() as erp:
                 tables = sales_database.sales_tables(erp)
-            sales_database.make_reader(admin_dsn, password)
+            postgres.make_reader(admin_dsn, password)
             sales_database.build_sales_database(admin_dsn, tables, fingerprint)
-        elif not sales_database.reader_can_log_in(dsn):
-            sales_database.make_reader(admin_dsn, password)
+        elif not postgres.reader_can_log_in(dsn):
+            postgres.make_reader(admin_dsn, password)
     except psycopg.Error as error:
         raise BuildError(
             f"hx_sales: PostgreSQL did not do what was asked: {str(error).strip()}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 _IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]*$")
 
@@ -30,3 +30,10 @@ def _ascii_identifier(value: str) -> str:
 
 
 Identifier = Annotated[str, AfterValidator(_ascii_identifier)]
+
+
+def explained(error: ValidationError) -> str:
+    """What is wrong, key by key, without the input: what was given by mistake may hold a password."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
+    )

@@ -204,3 +204,16 @@ def test_a_folder_of_the_wrong_kind_is_refused(wanted):
     assert isinstance(refused.exception, CommandError) and "use one of postgres, mysql, sqlite" in str(
         refused.exception
     )
+
+
+def test_names_that_yaml_would_take_for_yes_or_no_stay_names(tmp_path, monkeypatch):
+    made = tmp_path / "odd.db"
+    with sqlite3.connect(made) as db:
+        db.executescript('create table "on" ("no" text primary key, "yes" real, "null" text)')
+    monkeypatch.setenv("ODD_DB", str(made))
+
+    source = read(draft(Wanted("shop", "sqlite", "env:ODD_DB")).text, tmp_path)
+
+    assert list(source.streams) == ["on"]
+    assert source.streams["on"].key == ("no",)
+    assert list(source.streams["on"].columns) == ["no", "yes", "null"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sources.contract import ContractError, Source
 from tieout.ingest.errors import SourceError
+from tieout.strict import explained
 
 if TYPE_CHECKING:
     from tieout.ingest.drafting.catalogue import Catalogue, Look, Table
@@ -105,11 +106,7 @@ def _empty(wanted: Wanted) -> Source:
             }
         )
     except ValidationError as error:
-        # The input is not repeated: a connection string given by mistake may hold a password.
-        said = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
-        )
-        raise ContractError(f"{wanted.name}: {said}. Nothing was drafted.") from None
+        raise ContractError(f"{wanted.name}: {explained(error)}. Nothing was drafted.") from None
 
 
 def _chosen(wanted: Wanted, catalogue: Catalogue) -> list[Table]:

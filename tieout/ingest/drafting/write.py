@@ -67,14 +67,14 @@ def _stream(connector: str, name: str, table: Table, look: Look) -> list[str]:
         if kind.startswith("decimal") and is_money(column) and not look.columns[column].special
     ]
     said = "one row per " + " and ".join(ids[column] for column in key)
-    totals = f", sums: [{', '.join(sums)}]" if sums else ""
+    totals = f", sums: [{', '.join(map(scalar, sums))}]" if sums else ""
     control = f"{{kind: query, rows: true{totals}}}"
     lines = [
-        f"  {name}:",
+        f"  {scalar(name)}:",
         f"    title: {title(table.name, table.comment)}",
         f"    grain: {scalar(said if len(key) <= 4 else 'one row per distinct row')}",
         f"    from: {scalar(table.origin)}",
-        f"    key: [{', '.join(ids[column] for column in key)}]{remark(why_key)}",
+        f"    key: [{', '.join(scalar(ids[column]) for column in key)}]{remark(why_key)}",
         f"    load: full{remark(cursor and f'or incremental: {cursor}, deletes: keys')}",
         *(["    allow_empty: true"] if look.rows == 0 else []),
         f"    control: {control}",
@@ -93,5 +93,5 @@ def _stream(connector: str, name: str, table: Table, look: Look) -> list[str]:
         if item.comment or own != item.name:
             parts.append(f"title: {title(item.name, item.comment)}")
         why = "; ".join(part for part in (why_type, why_level) if part)
-        lines.append(f"      {own}: {{{', '.join(parts)}}}{remark(why)}")
+        lines.append(f"      {scalar(own)}: {{{', '.join(parts)}}}{remark(why)}")
     return lines

@@ -1,0 +1,52 @@
+"""A contract as `tieout source add` drafts it from a vendor's metadata, pulled as it is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sources.connectors import expanded
+from sources.connectors.connector import Ask
+from sources.contract import Source
+from tests.warehouse.vendor_pull import VendorSource
+from tieout.ingest.drafting.vendor import VendorWanted, draft_vendor
+from tieout.ingest.intake.http.answer import read_answer
+from tieout.ingest.intake.http.auth import Signer
+from tieout.ingest.intake.http.client import Client
+from tieout.ingest.intake.http.metadata import asker
+from tieout.ingest.intake.http.values import Secrets
+from tieout.ingest.landing import Landing
+from tieout.ingest.manners import Manners
+
+
+def asking(source: VendorSource) -> Ask:
+    """Asks as `tieout source add` does."""
+    made = source.source
+    secrets = Secrets(made)
+    manners = Manners(made, source.landing.root / "asked.json", lambda: datetime.now(UTC))
+    return asker(Client(made, Signer(made, secrets), manners, secrets))
+
+
+def document_of(xml: str) -> Any:
+    """XML as the door reads it."""
+    return read_answer(xml.encode(), "application/xml", "xml", {}).document
+
+
+def drafted(source: VendorSource, root: Path, *objects: str) -> VendorSource:
+    """The draft for the same system, with a landing and a warehouse of its own."""
+    made = source.source
+    wanted = VendorWanted(
+        "drafted", str(made.vendor), made.connection.url, dict(made.connection.options), objects
+    )
+    text = draft_vendor(wanted, root).text
+    contract = Source.model_validate(expanded(yaml.safe_load(text)))
+    return VendorSource(contract, root, Landing(root / "drafted"), root / "drafted.duckdb")
+
+
+def table_of(source: VendorSource, said: str) -> str:
+    """The table that a vendor's object is loaded into."""
+    (name,) = (name for name, stream in source.source.streams.items() if stream.object == said)
+    return f'raw_drafted."{name}"'

@@ -29,6 +29,7 @@ from tieout.ingest.landing import shared
 from tieout.ingest.ledger import advance_watermarks, ensure_ledger
 from tieout.ingest.load import Loaded, load_pending, pending
 from tieout.ingest.status import open_quarantine, veiled
+from tieout.ingest.switches import switched_off
 from tieout.ingest.tables import ensure_raw_tables
 from tieout.ingest.wanted import Wanted
 from tieout.progress import Progress
@@ -185,7 +186,8 @@ def extract(
     wanted: Wanted = EVERYTHING,
 ) -> list[Extracted]:
     """Pull every wanted source side by side into landing."""
-    asks = wanted.asks(sources, now)
+    off = switched_off(settings.home)
+    asks = wanted.asks(sources, now, off)
     total = sum(asks[name].wants(stream) for name in asks for stream in sources[name].streams)
     progress.start("extract", total)
 
@@ -199,6 +201,7 @@ def extract(
     batches = sum(len(outcome.landed) for outcome in outcomes)
     summary = (
         f"{rows:,} rows read from {total - len(failed)} streams of {len(asks)} systems, {batches} new batches"
+        + (f"; {len(off)} systems are switched off" if off else "")
     )
     for note in dict.fromkeys(note for outcome in outcomes for note in outcome.notes):
         progress.warn(note)

@@ -1,4 +1,4 @@
-"""The whole sample company, pulled, built, verified and published once per test session."""
+"""The whole sample company, and the whole group, pulled, built, verified and published once per test session."""
 
 from __future__ import annotations
 
@@ -58,6 +58,13 @@ class Company:
         return Company(home)
 
 
+@dataclass(frozen=True)
+class Group(Company):
+    """Both companies; `said` is what the first `tieout demo` printed."""
+
+    said: str
+
+
 @pytest.fixture(scope="session")
 def place() -> Iterator[Path]:
     """A folder that an unprivileged server can reach (pytest's own is closed to others), so copies stay whole."""
@@ -69,5 +76,12 @@ def place() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def company(place: Path) -> Company:
     made = Company(place / "company")
+    made.run("source", "off", "hc_*", "--reason", "one company is enough here")
     made.run("demo")
     return made
+
+
+@pytest.fixture(scope="session")
+def group(place: Path) -> Group:
+    home = place / "group"
+    return Group(home, Company(home).run("demo", "--scale", "1").stdout)

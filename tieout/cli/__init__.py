@@ -13,11 +13,14 @@ from tieout.cli import (
     drift,
     inbox,
     metric,
+    process,
+    profile,
     prove,
     quarantine,
     query,
     refresh,
     replay,
+    sandbox,
     serve,
     source,
     status,
@@ -61,7 +64,10 @@ app.add_typer(prove.app, name="prove", rich_help_panel=SAFE)
 app.command("replay", rich_help_panel=SAFE)(replay.replay)
 app.add_typer(storage.app, name="storage", rich_help_panel=SAFE)
 app.add_typer(source.app, name="source", rich_help_panel=CONNECT)
+app.command("profile", rich_help_panel=CONNECT)(profile.profile)
+app.add_typer(process.app, name="process", rich_help_panel=CONNECT)
 app.command("inbox", rich_help_panel=CONNECT)(inbox.inbox)
+app.add_typer(sandbox.app, name="sandbox", rich_help_panel=CONNECT)
 app.command("sync", hidden=True)(sync.sync)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from tieout.settings import Settings
 
@@ -17,12 +19,29 @@ if TYPE_CHECKING:
 SALES = ("sales_order_amount_net", "sales_shipped_amount_net", "revenue_amount_net")
 
 
-def demo() -> None:
-    """Run everything on the sample company 华信精密装备: five systems in, certified numbers out.
+def demo(
+    scale: Annotated[
+        int | None,
+        typer.Option(min=1, help="How large 华辰精工 is; 1 is the smallest. Kept for the next time."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed is another 华辰精工. Kept for the next time.")
+    ] = None,
+) -> None:
+    """Run everything on the sample group: two companies, their systems in, certified numbers out.
 
-    Sets up the company's systems (PostgreSQL, SQLite, CSV, Parquet and Excel), pulls, loads, builds,
-    verifies and publishes, then shows what came out. The first run takes about a minute; the next one
-    finds nothing changed and does nothing. Everything lies below var/ (TIEOUT_HOME).
+    \b
+    华信精密装备  an ERP company: PostgreSQL, SQLite, CSV, Parquet, Excel
+    华辰精工      a manufacturer with a shop and a subsidiary abroad:
+                 Kingdee, U8, Jiandaoyun, Feishu, DingTalk, SAP, Salesforce,
+                 Jushuitan, Jira …, answered by emulators on this machine
+
+    Sets their systems up, pulls through the real connectors, loads, builds, verifies and publishes, then
+    shows what came out. The next run pulls only what is new. Everything lies below var/ (TIEOUT_HOME).
+
+    \b
+    tieout demo --scale 10                       ten times the business
+    tieout source off 'hc_*' --reason "later"    begin with one company
     """
     from tieout.cli.company import company
     from tieout.cli.refresh import say
@@ -33,8 +52,8 @@ def demo() -> None:
     started = time.perf_counter()
     progress = Lines()
     progress.start("company")
-    with company(settings(), build=True):
-        progress.end("华信精密装备: PostgreSQL, SQLite, CSV, Parquet and Excel are up on this machine")
+    with company(settings(), build=True, scale=scale, seed=seed):
+        progress.end("华信精密装备 and 华辰精工: their systems are up on this machine")
         outcome = refresh(settings(), progress)
     say(outcome)
     if outcome.state in ("published", "unchanged"):
@@ -68,7 +87,7 @@ def _modules(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
             (
                 row.module,
                 sources[row.source].title.zh,
-                sources[row.source].connector,
+                sources[row.source].vendor or sources[row.source].connector,
                 row.streams,
                 row.rows,
                 row.quarantined,

@@ -20,7 +20,12 @@ from tieout.ingest.manners import opening
 
 
 def extract_all(
-    sources: dict[str, Source], landing: Landing, asks: Mapping[str, Ask], report: Report, *, workers: int = 4
+    sources: dict[str, Source],
+    landing: Landing,
+    asks: Mapping[str, Ask],
+    report: Report,
+    *,
+    workers: int = 12,
 ) -> list[Extracted]:
     """Pull every wanted stream of every source; one failing stream does not stop the others.
 

@@ -168,38 +168,57 @@ def record(
 
 def _record_totals(con: duckdb.DuckDBPyConnection, source: Source, batch: Batch, manifest: Manifest) -> None:
     """What the source said against what landed, was loaded and was set aside: of this batch if it is complete,
-    else of everything now held, since the source speaks of its whole table."""
-    for measure, answer in manifest.control.items():
-        said = "0" if answer in {"None", ""} else answer  # a sum over nothing but missing values
-        landed, loaded = (_of_batch if manifest.complete else _of_table)(source, manifest.stream, measure)
-        line = constants(source.name, manifest.stream, manifest.batch_id, manifest.origin, measure, said)
-        con.execute(
-            f"""
-            insert into ops.control_total
-            select {line}, cast({landed} as text), cast({loaded} as text),
-                cast({landed} - {loaded} as text),
-                abs(coalesce(try_cast({literal(said)} as decimal(38, 6)), 0) - cast({landed} as decimal(38, 6)))
-                    < 0.000001
-            """
+    else of everything now held, since the source speaks of its whole table. One pass for all measures."""
+    stream = source.streams[manifest.stream]
+    said = {
+        # Nothing is said of a sum over nothing but missing values.
+        measure: "0" if answer in {"None", ""} else answer
+        for measure, answer in manifest.control.items()
+    }
+    sides = _of_batch() if manifest.complete else _of_table(source, manifest.stream)
+    values = ", ".join(f"{_measure(stream, measure)} as m{place}" for place, measure in enumerate(said))
+    ctes = ", ".join(f"{name} as (select {values} from {rows})" for name, rows in sides.items())
+    landed, loaded = "landed.m{0}", "loaded.m{0}"
+    if not manifest.complete:
+        landed, loaded = "held.m{0} + aside.m{0} - instead.m{0}", "held.m{0}"
+
+    def listed(template: str) -> str:
+        parts = [
+            template.format(landed=landed.format(place), loaded=loaded.format(place))
+            for place in range(len(said))
+        ]
+        return f"unnest([{', '.join(parts)}])"
+
+    words = ", ".join(map(literal, said.values()))
+    con.execute(
+        f"""
+        insert into ops.control_total
+        with {ctes},
+        compared as (
+            select unnest([{", ".join(map(literal, said))}]) as measure, unnest([{words}]) as source_says,
+                {listed("cast({landed} as text)")} as landed, {listed("cast({loaded} as text)")} as loaded,
+                {listed("cast({landed} - ({loaded}) as text)")} as quarantined,
+                {listed("cast({landed} as decimal(38, 6))")} as exact
+            from {", ".join(sides)}
         )
-
-
-def _of_batch(source: Source, name: str, measure: str) -> tuple[str, str]:
-    """Subqueries: a measure over all rows of the batch at hand, and over the good ones."""
-    value, where = _measure(source.streams[name], measure)
-    return (
-        f"(select {value} from batch_rows where {where})",
-        f"(select {value} from batch_good where {where})",
+        select {constants(source.name, manifest.stream, manifest.batch_id, manifest.origin)},
+            measure, source_says, landed, loaded, quarantined,
+            abs(coalesce(try_cast(source_says as decimal(38, 6)), 0) - exact) < 0.000001
+        from compared
+        """
     )
 
 
-def _of_table(source: Source, name: str, measure: str) -> tuple[str, str]:
-    """Subqueries: a measure over what is held and what waits in quarantine instead of it, and over what is held."""
+def _of_batch() -> dict[str, str]:
+    """Relations: all rows of the batch at hand, and the good ones."""
+    return {"landed": "batch_rows", "loaded": "batch_good"}
+
+
+def _of_table(source: Source, name: str) -> dict[str, str]:
+    """Relations: what is held, what waits in quarantine, and what is held of the keys that wait."""
     stream = source.streams[name]
-    value, where = _measure(stream, measure)
     # Rows the source itself marks as deleted are still in its table, and in its count.
     there = "true" if isinstance(stream.deletes, SoftDelete) else "not _is_deleted"
-    held = f"(select {value} from {raw_table(source, name)} where {there} and {where})"
     record = ", ".join(
         f"try_cast(record ->> {literal('$.' + c)} as {spec.type}) as {quoted(c)}"
         for c, spec in stream.columns.items()
@@ -210,21 +229,23 @@ def _of_table(source: Source, name: str, measure: str) -> tuple[str, str]:
         f"from ops.quarantine where closed_by is null and decision is distinct from 'released'"
         f" and source = {literal(source.name)} and stream = {literal(name)}"
     )
-    aside = f"(select {value} from (select {record} {waiting}) where {where})"
-    instead = (
-        f"(select {value} from {raw_table(source, name)} where {there} and {where}"
-        f" and {key} in (select record_key {waiting}))"
-    )
-    return f"({held} + {aside} - {instead})", held
+    held = f"(from {raw_table(source, name)} where {there})"
+    return {
+        "held": held,
+        "aside": f"(select {record} {waiting})",
+        "instead": f"(from {raw_table(source, name)} where {there} and {key} in (select record_key {waiting}))",
+    }
 
 
-def _measure(stream: Stream, measure: str) -> tuple[str, str]:
-    """A control total's name (`rows`, `sum_x`, `sum_x[2025-11]`) as an aggregate and a condition."""
+def _measure(stream: Stream, measure: str) -> str:
+    """A control total's name (`rows`, `sum_x`, `sum_x[2025-11]`) as an aggregate."""
     name, _, period = measure.removesuffix("]").partition("[")
-    value = "count(*)" if name == "rows" else f"coalesce(sum({quoted(name.removeprefix('sum_'))}), 0)"
-    if not period or stream.control is None or stream.control.by is None:
-        return value, "true"
-    return value, f"coalesce(strftime({quoted(stream.control.by)}, '%Y-%m'), 'none') = {literal(period)}"
+    only = ""
+    if period and stream.control is not None and stream.control.by is not None:
+        only = f" filter (where coalesce(strftime({quoted(stream.control.by)}, '%Y-%m'), 'none') = {literal(period)})"
+    if name == "rows":
+        return f"count(*){only}"
+    return f"coalesce(sum({quoted(name.removeprefix('sum_'))}){only}, 0)"
 
 
 def advance_watermarks(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,13 +21,23 @@ class Wanted:
     full: bool = False
     window: Window | None = None
 
-    def asks(self, sources: dict[str, Source], now: datetime) -> dict[str, Ask]:
+    def asks(
+        self, sources: dict[str, Source], now: datetime, off: Container[str] = frozenset()
+    ) -> dict[str, Ask]:
         """One question a source.
 
-        Raises: ContractError naming what is not a source or a stream, and what there is.
+        Args:
+            off: Sources that are switched off: they are left alone.
+
+        Raises: ContractError naming what is not a source or a stream (and what there is), or is switched off.
         """
         if not self.names:
-            return {name: Ask(now, full=self.full, window=self.window) for name in sources}
+            return {name: Ask(now, full=self.full, window=self.window) for name in sources if name not in off}
+        for name in dict.fromkeys(item.partition(".")[0] for item in self.names):
+            if name in sources and name in off:
+                raise ContractError(
+                    f"{name} is switched off. Nothing was done. `tieout source on {name}` switches it on."
+                )
         return {
             name: Ask(now, streams, self.window, self.full)
             for name, streams in _named(sources, self.names).items()

@@ -7,7 +7,7 @@ READY := .venv/.ready
 export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
-.PHONY: help setup demo test test-fast check format sync dev serve lock clean
+.PHONY: help setup demo test test-fast check witness format sync dev serve lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,12 @@ check: $(READY)  ## format, lint, types, import rules, generated files
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	@$(BIN)/tieout sync --check
 	@echo "format, lint, types, import rules and generated files hold"
+
+witness: $(READY)  ## the vendors' own SDKs talk to the emulators (installs them beside .venv, from the registry)
+	@test -x .witness/bin/python || $(BIN)/python -m venv .witness
+	@VIRTUAL_ENV=.witness $(BIN)/uv pip install -q -r tests/witness.txt
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.witness/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/product.pth"
+	@.witness/bin/python -m pytest -q -p no:cacheprovider -k "sdk or independent_client" tests/unit/test_emulator_kingdee_sdk.py tests/unit/test_emulator_feishu_sdk.py tests/unit/test_emulator_sap.py tests/unit/test_emulator_salesforce.py
 
 format: $(READY)  ## lay out Python and SQL
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .

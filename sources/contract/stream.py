@@ -50,6 +50,8 @@ class Stream(Strict):
                  which value every transaction has ended
     append       a log: rows are added and never change; one that does change is quarantined
 
+    `allow_empty: at_first`: the stream may be empty until the first rows came; from then on an empty answer is refused,
+    for a right that was taken away looks like that.
     `missing` are texts by which this system says that there is no value (`~`, one blank, `0000-00-00`).
     `object` is what the system itself calls the stream, where a connector of the vendor is used.
     `deletes: keys` lists all keys at every pull: what is gone is marked deleted, and a row that was
@@ -70,7 +72,7 @@ class Stream(Strict):
     drift: Literal["note", "evolve", "quarantine", "freeze"] = "note"
     missing: tuple[str, ...] = ()
     object: str | None = None
-    allow_empty: bool = False
+    allow_empty: bool | Literal["at_first"] = False
     module: Identifier | None = None
     owner: str | None = None
     columns: dict[Identifier, Column]

@@ -13,7 +13,7 @@ from sandbox.emulators.feishu import Feishu
 from sandbox.emulators.server import serving
 from sandbox.store import Field, Store, Table, write_store
 
-lark: Any = pytest.importorskip("lark_oapi", reason="lark-oapi is in the group `witness`")
+lark: Any = pytest.importorskip("lark_oapi", reason="make witness installs it")
 OPTIONS = {"app_id": "cli_a5", "app_secret": "secret", "app_token": "bascn1"}
 
 

@@ -13,9 +13,7 @@ from sandbox.emulators.kingdee import Kingdee
 from sandbox.emulators.server import serving
 from sandbox.store import Field, Store, Table, write_store
 
-sdk = pytest.importorskip(
-    "k3cloud_webapi_sdk.main", reason="kingdee.cdp.webapi.sdk is in the group `witness`"
-)
+sdk = pytest.importorskip("k3cloud_webapi_sdk.main", reason="make witness installs it")
 
 STOCKS = Table(
     "BD_Stock",

@@ -106,7 +106,7 @@ def test_who_is_not_let_in(org):
 
 def test_an_independent_client_reads_it(org):
     """simple-salesforce follows the pages by itself."""
-    package = pytest.importorskip("simple_salesforce")
+    package = pytest.importorskip("simple_salesforce", reason="make witness installs it")
     client = package.Salesforce(instance_url=org.address, session_id=token(org), version="68.0")
     client.base_url = f"{org.address}/services/data/v68.0/"  # it knows https only
     client.sf_instance = org.address.removeprefix("http://")

@@ -180,7 +180,7 @@ def test_who_is_not_let_in(sap):
 
 def test_an_independent_client_reads_it(sap):
     """pyodata knows nothing of ours: it parses the metadata and follows the types."""
-    pyodata = pytest.importorskip("pyodata")
+    pyodata = pytest.importorskip("pyodata", reason="make witness installs it")
     session = requests.Session()
     session.auth, session.headers["sap-client"] = ("READER", "secret-word"), "100"
     client = pyodata.Client(f"{sap.address}/sap/opu/odata/sap/{V2}", session)

@@ -81,6 +81,10 @@ class Landing:
     def keys_file(self, manifest: Manifest) -> Path | None:
         return self.folder(manifest) / manifest.keys if manifest.keys else None
 
+    def has_rows(self, source: str, stream: str) -> bool:
+        """Whether any row of the stream ever landed."""
+        return any(item.rows for item in self.batches(source, stream))
+
     def batches(self, source: str, stream: str) -> list[Manifest]:
         """Complete batches of one stream, oldest first."""
         folder = self.root / source / stream

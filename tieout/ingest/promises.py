@@ -38,8 +38,15 @@ def has_columns(batch: Manifest, stream: Stream) -> bool:
     return all(stream.column_in(column, batch.columns) for column in stream.columns)
 
 
-def check_not_empty(source: Source, name: str, stream: Stream, rows: int, origin: str) -> None:
-    if rows == 0 and not stream.allow_empty:
+def check_not_empty(
+    source: Source, name: str, stream: Stream, rows: int, origin: str, *, had_rows: bool
+) -> None:
+    """Raises: SourceError if there is no row and the contract does not allow that.
+
+    Args:
+        had_rows: Whether any row of it ever landed.
+    """
+    if rows == 0 and (not stream.allow_empty or (stream.allow_empty == "at_first" and had_rows)):
         raise SourceError(
             f"{source.name}.{name}: {origin} is empty. Nothing was deleted; what was loaded before stays. "
             f"If it may be empty, say `allow_empty: true` in sources/{source.name}/source.yaml."

@@ -218,11 +218,10 @@ def _employees(world: World) -> None:
 
 def _products(world: World) -> None:
     dice = random.Random(f"{world.seed}:products")
-    suppliers = round(18 * world.scale**0.5)
     cost = {}
     for place, (code, name, spec, unit, price, pack_unit, pack) in enumerate(_MATERIALS):
         cost[code] = Decimal(price)
-        supplier = f"S{place % suppliers + 1:04d}"
+        supplier = f"S{place // 2 + 1:04d}"  # two materials each
         world.products.append(
             Product(code, name, spec, "material", unit, cost[code], Decimal(0), pack_unit, pack, supplier)
         )
@@ -267,7 +266,7 @@ def _parties(world: World, topic: str, count: int, trades: Sequence[str], letter
 def _suppliers(world: World) -> list[Party]:
     every = _parties(world, "suppliers", max(round(18 * world.scale**0.5), 18), _SUPPLY, "S")
     # One supplier takes over another: orders before the day name the one, orders after it the other.
-    taken, taker = every[16], every[2]
+    taken, taker = every[4], every[2]
     on = date(world.first.year + 1, 1, 1)
     return [
         replace(

@@ -217,7 +217,7 @@ def _stream(name: str, item: ObjectMeta, names: Mapping[str, str]) -> list[str]:
         f"    load: {load}",
         *([f"    cursor: [{', '.join(map(scalar, cursor))}]"] if cursor else []),
         *(f"    {part}: {json.dumps(value, ensure_ascii=False)}" for part, value in more.items()),
-        *([] if "allow_empty" in more else ["    allow_empty: true"]),
+        *([] if "allow_empty" in more else ["    allow_empty: at_first"]),
         "    columns:",
     ]
     return [*lines, *(_column(item, part, ids[part.id], part.id in item.key) for part in item.fields)]

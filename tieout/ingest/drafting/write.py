@@ -76,7 +76,7 @@ def _stream(connector: str, name: str, table: Table, look: Look) -> list[str]:
         f"    from: {scalar(table.origin)}",
         f"    key: [{', '.join(scalar(ids[column]) for column in key)}]{remark(why_key)}",
         f"    load: full{remark(cursor and f'or incremental: {cursor}, deletes: keys')}",
-        *(["    allow_empty: true"] if look.rows == 0 else []),
+        *(["    allow_empty: at_first"] if look.rows == 0 else []),
         f"    control: {control}",
         "    columns:",
     ]

@@ -65,7 +65,7 @@ def land(
     last = baseline(landing, source.name, name)
     stream = grown(source.streams[name], got.declared, last)
     if got.complete:
-        check_not_empty(source, name, stream, got.rows, where)
+        check_not_empty(source, name, stream, got.rows, where, had_rows=landing.has_rows(source.name, name))
     before = landing.data_file(last) if last else None
     verdict = judge(
         con, source, name, stream, got.declared, last, data, before, origin=where, sparse=got.sparse

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from sandbox.announce import write_whole
 from sandbox.emulators import EMULATORS
 from sandbox.emulators.server import Emulator, serve_all
 from sandbox.store import Store
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     emulators = {name: emulator(said[name], path) for name, path in systems.items()}
     with serve_all(emulators, {name: system.port for name, system in said.items()}) as addresses:
         text = "".join(f"{variable(name)}={address}\n" for name, address in addresses.items())
-        write_private(asked.env, text)
+        write_whole(asked.env, text)
         while not stop.wait(PARENT_LOOKED_AT_EVERY):
             if asked.with_parent and not is_running(asked.with_parent):
                 break
@@ -83,18 +84,6 @@ def emulator(system: System, store: Path) -> Emulator:
 def variable(system: str) -> str:
     """The name its address goes by: `erp` → `HC_ERP_URL`."""
     return f"HC_{system.replace('-', '_').upper()}_URL"
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, as a whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}-{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as file:
-        file.write(text)
-    beside.replace(path)
 
 
 def is_running(pid: int) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, LiteralString
 from urllib.parse import unquote, urlsplit
 
+from sandbox.announce import read_env, write_env, write_whole
 from sandbox.store import Table, write_store
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def build(
         else:
             env |= _write_system(folder / "systems", name, system, system.tables(made, spelling))
     write_answers(folder / "answers", made, spelling)
-    _write_private(env_file, "".join(f"{name}={value}\n" for name, value in sorted(env.items())))
+    write_env(env_file, env)
     (folder / BUILT).write_text(json.dumps(wanted) + "\n", encoding="utf-8")
     return Built(True, folder, env_file)
 
@@ -114,7 +114,7 @@ def _write_system(folder: Path, name: str, system: ModuleType, tables: list[Tabl
     """The store of an emulated system and what its tenant is called; returns the secrets as they are announced."""
     write_store(folder / f"{name}.sqlite", tables)
     said = {"vendor": system.VENDOR, "options": system.OPTIONS}
-    _write_private(folder / f"{name}.json", json.dumps(said, ensure_ascii=False, indent=1) + "\n")
+    write_whole(folder / f"{name}.json", json.dumps(said, ensure_ascii=False, indent=1) + "\n")
     return {f"HC_{name.upper()}_{option.upper()}": value for option, value in system.OPTIONS.items()}
 
 
@@ -127,7 +127,9 @@ def _write_database(env_file: Path, admin_dsn: str, wanted: Mapping[str, object]
     password = unquote(urlsplit(known).password or "") if known else _password_of_the_other(env_file)
     try:
         postgres.make_reader(admin_dsn, password)
-        postgres.replace_database(admin_dsn, DATABASE, json.dumps(wanted), lambda con: _fill_all(con, tables))
+        postgres.replace_database(
+            admin_dsn, DATABASE, json.dumps(wanted), lambda con: fill_database(con, tables)
+        )
     except psycopg.Error as error:
         raise BuildError(
             f"mes: PostgreSQL did not do what was asked: {str(error).strip()}\n"
@@ -143,7 +145,7 @@ def _password_of_the_other(env_file: Path) -> str:
     return unquote(urlsplit(other).password or "") if other else secrets.token_urlsafe(24)
 
 
-def _fill_all(con: Connection, tables: list[Table]) -> None:
+def fill_database(con: Connection, tables: list[Table]) -> None:
     for table in tables:
         _fill(con, table)
 
@@ -200,21 +202,3 @@ def _fingerprint() -> str:
     for path in sorted([*here.rglob("*.py"), here.parent / "store.py"]):
         digest.update(path.relative_to(here.parent).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def read_env(path: Path) -> dict[str, str]:
-    """Addresses and secrets as they were announced; empty if nothing was built."""
-    if not path.is_file():
-        return {}
-    lines = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines())
-    return {name: value for name, _, value in lines if name and not name.startswith("#")}
-
-
-def _write_private(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}-{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as file:
-        file.write(text)
-    beside.replace(path)

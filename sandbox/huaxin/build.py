@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from sandbox.announce import read_env, write_env, write_whole
 from sandbox.huaxin.erp import PARQUET, open_erp
 from sandbox.huaxin.finance_drop import write_finance_drop
 from sandbox.huaxin.people_drop import write_people_drop
@@ -75,14 +75,14 @@ def build(
             for door in stale:
                 _write_door(doors, door, erp)
         _remember(doors, fingerprint)
-    env = _read_env(doors / ENV_FILE)
+    env = read_env(doors / ENV_FILE)
     env |= {
         "HX_STOCK_DB": str(doors / "hx_stock" / STOCK_FILE),
         "HX_PURCHASING_DROP": str(doors / "hx_purchasing"),
         "HX_FINANCE_DROP": str(doors / "hx_finance"),
         "HX_PEOPLE_DROP": str(doors / "hx_people"),
     }
-    _write_env(doors / ENV_FILE, env)
+    write_env(doors / ENV_FILE, env)
     doors_kept = list(FILE_DOORS)
     if admin_dsn is not None:
         doors_kept.insert(0, "hx_sales")
@@ -121,7 +121,7 @@ def _open_sales(
             f"The file doors under {doors} are built; the sales database is as it was before. "
             f"Check that --postgres names a running server and a superuser, then build again."
         ) from None
-    _write_env(doors / ENV_FILE, env | {"HX_SALES_DSN": dsn})
+    write_env(doors / ENV_FILE, env | {"HX_SALES_DSN": dsn})
     return stale
 
 
@@ -152,7 +152,7 @@ def _stands(doors: Path, door: str, fingerprint: str) -> bool:
 def _remember(doors: Path, fingerprint: str) -> None:
     built = {"fingerprint": fingerprint, "doors": {door: _files(doors / door) for door in FILE_DOORS}}
     text = json.dumps(built, ensure_ascii=False, indent=1)
-    _replace(doors / BUILT, text + "\n", mode=0o644)
+    write_whole(doors / BUILT, text + "\n", mode=0o644)
 
 
 def _write_door(doors: Path, door: str, erp: duckdb.DuckDBPyConnection) -> None:
@@ -166,27 +166,3 @@ def _write_door(doors: Path, door: str, erp: duckdb.DuckDBPyConnection) -> None:
         (doors / door).rename(old)
     new.rename(doors / door)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _read_env(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    lines = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines())
-    return {name: value for name, _, value in lines if name and not name.startswith("#")}
-
-
-def _write_env(path: Path, env: dict[str, str]) -> None:
-    text = "".join(f"{name}={value}\n" for name, value in sorted(env.items()))
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        # It holds a password.
-        _replace(path, text, mode=0o600)
-
-
-def _replace(path: Path, text: str, mode: int) -> None:
-    beside = path.with_name(path.name + ".new")
-    beside.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8"
-    ) as file:
-        file.write(text)
-    beside.replace(path)

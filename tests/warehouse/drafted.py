@@ -11,18 +11,17 @@ import yaml
 from sources.connectors import expanded
 from sources.connectors.connector import Ask
 from sources.contract import Source
-from tests.warehouse.vendor_pull import VendorSource
+from tests.vendor_rows import Pulls
 from tieout.ingest.drafting.vendor import VendorWanted, draft_vendor
 from tieout.ingest.intake.http.answer import read_answer
 from tieout.ingest.intake.http.auth import Signer
 from tieout.ingest.intake.http.client import Client
 from tieout.ingest.intake.http.metadata import asker
 from tieout.ingest.intake.http.values import Secrets
-from tieout.ingest.landing import Landing
 from tieout.ingest.manners import Manners
 
 
-def asking(source: VendorSource) -> Ask:
+def asking(source: Pulls) -> Ask:
     """Asks as `tieout source add` does."""
     made = source.source
     secrets = Secrets(made)
@@ -35,7 +34,7 @@ def document_of(xml: str) -> Any:
     return read_answer(xml.encode(), "application/xml", "xml", {}).document
 
 
-def drafted(source: VendorSource, root: Path, *objects: str) -> VendorSource:
+def drafted(source: Pulls, root: Path, *objects: str) -> Pulls:
     """The draft for the same system, with a landing and a warehouse of its own."""
     made = source.source
     wanted = VendorWanted(
@@ -43,10 +42,10 @@ def drafted(source: VendorSource, root: Path, *objects: str) -> VendorSource:
     )
     text = draft_vendor(wanted, root).text
     contract = Source.model_validate(expanded(yaml.safe_load(text)))
-    return VendorSource(contract, root, Landing(root / "drafted"), root / "drafted.duckdb")
+    return Pulls(contract, root / "drafted")
 
 
-def table_of(source: VendorSource, said: str) -> str:
+def table_of(source: Pulls, said: str) -> str:
     """The table that a vendor's object is loaded into."""
     (name,) = (name for name, stream in source.source.streams.items() if stream.object == said)
     return f'raw_drafted."{name}"'

@@ -97,6 +97,7 @@ class Shop(SmallSource):
 
     def keys(self):
         manifest = self.landing.latest("shop", "order")
+        assert manifest is not None
         return {
             no for (no,) in duckdb.sql(f"from read_parquet('{self.landing.keys_file(manifest)}')").fetchall()
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ from sources.contract import Source
 from tests.conftest import NOON, SmallSource
 from tieout.ingest.extract import extract_source
 from tieout.ingest.intake.ask import Ask, Window
+from tieout.ingest.intake.readers import Reader
 from tieout.ingest.landing import Landing
 
 ORDERS = """
@@ -46,9 +48,9 @@ HELD = "select id, amount from raw_shop.orders where not _is_deleted order by 1"
 
 @pytest.fixture
 def shop(tmp_path):
-    """A shop with two orders; call it with changes to its stream's contract."""
+    """A shop with two orders; call it with changes to its stream's contract, and to its table before the first pull."""
 
-    def made(**changes) -> SmallSource:
+    def made(first: str = "", **changes) -> SmallSource:
         file = tmp_path / "shop.db"
         with sqlite3.connect(file) as db:
             db.execute(
@@ -65,6 +67,7 @@ def shop(tmp_path):
         )
         order(small, 1, 10, "2026-10-30 10:00:00")
         order(small, 2, 20, "2026-10-30 11:00:00")
+        run(small, first)
         small.pull()
         return small
 
@@ -155,6 +158,49 @@ def test_a_key_scan_finds_the_update_that_was_committed_later_than_promised(shop
     assert held(small) == [(1, 11), (2, 20)]
 
 
+def test_a_row_that_was_listed_but_not_read_is_fetched_at_once(shop, monkeypatch):
+    """A system without one snapshot for all questions: a row is committed, late, after the rows were read."""
+    unread = leave_out(monkeypatch, 1, times=1)
+    small = shop(deletes="keys")
+    assert unread == [] and held(small) == [(1, 10), (2, 20)]
+
+
+def test_a_key_whose_row_does_not_come_is_asked_for_again_by_the_next_pull(shop, monkeypatch):
+    unread = leave_out(monkeypatch, 1, times=2)
+    small = shop(deletes="keys")
+    assert unread == [] and held(small) == [(2, 20)]
+    small.pull()
+    assert held(small) == [(1, 10), (2, 20)]
+
+
+def test_what_was_not_read_before_keys_were_scanned_is_found_when_they_are(shop, monkeypatch):
+    leave_out(monkeypatch, 1, times=1)
+    small = shop(lateness="10m")
+    assert held(small) == [(2, 20)]
+    document = small.source.model_dump(by_alias=True)
+    document["streams"]["orders"]["deletes"] = "keys"
+    small.source = Source.model_validate(document)
+    small.pull()
+    assert held(small) == [(1, 10), (2, 20)]
+
+
+def leave_out(monkeypatch, number, times):
+    """So many readings of rows miss one; what is left of them is returned."""
+    left, copy = [None] * times, Reader.copy
+
+    def without(self, origin, columns, where, target):
+        copy(self, origin, columns, where, target)
+        if left and "amount" in columns:
+            left.pop()
+            self.con.execute(
+                f"copy (from read_parquet('{target}') where id <> {number}) to '{target}x' (format parquet)"
+            )
+            Path(f"{target}x").replace(target)
+
+    monkeypatch.setattr(Reader, "copy", without)
+    return left
+
+
 def test_a_row_dated_in_the_far_future_hides_none_that_follow(shop):
     small = shop()
     order(small, 3, 30, "2099-01-01 00:00:00")
@@ -238,6 +284,20 @@ def test_a_table_that_may_be_empty_is_emptied(shop):
     small.pull()
 
     assert held(small) == []
+
+
+@pytest.mark.parametrize("load", [{"deletes": "keys"}, {"load": "full", "cursor": None}])
+def test_a_table_may_be_empty_at_first_and_never_again(shop, load):
+    small = shop(allow_empty="at_first", first="delete from orders", **load)
+    assert held(small) == []
+
+    order(small, 5, 50, "2026-10-31 08:00:00")
+    small.pull()
+    run(small, "delete from orders")
+    (outcome,) = small.extract()
+
+    assert "orders is empty. Nothing was deleted" in str(outcome.error)
+    assert held(small) == [(5, 50)]
 
 
 def test_a_changed_primary_key_is_one_row_gone_and_one_come(shop):

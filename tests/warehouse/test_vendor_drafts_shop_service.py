@@ -17,10 +17,9 @@ from sandbox.huachen.world.spelling import Spelling
 from sandbox.store import Store, write_store
 from sources.connectors import expanded
 from sources.contract import Source
+from tests.vendor_rows import PULLED_AT, Pulls, quick
 from tests.warehouse import test_vendor_h3yun, test_vendor_jira, test_vendor_jushuitan, test_vendor_mingdao
-from tests.warehouse.vendor_pull import NOW, VendorSource, quick
 from tieout.ingest.drafting.vendor import VendorWanted, draft_vendor
-from tieout.ingest.landing import Landing
 
 # system → the history it holds, what is said to `source add`, secrets, objects to draft, stream → store's table
 CASES = {
@@ -51,9 +50,9 @@ def tenant(
     write_store(path, system.tables(history, Spelling(history)))
     module, _, name = EMULATORS[system.VENDOR].partition(":")
     emulator = getattr(importlib.import_module(module), name)(
-        Store(path), system.OPTIONS, clock=NOW.timestamp
+        Store(path), system.OPTIONS, clock=PULLED_AT.timestamp
     )
-    monkeypatch.setattr("sources.connectors.jushuitan.time.time", NOW.timestamp)
+    monkeypatch.setattr("sources.connectors.jushuitan.time.time", PULLED_AT.timestamp)
     monkeypatch.setattr("tieout.ingest.manners.FIRST_BACKOFF", 0.001)
     with serving(emulator) as url:
         yield Tenant(emulator.store, url, system.OPTIONS)
@@ -71,8 +70,8 @@ def test_a_draft_loads_every_row(
     vendor = importlib.import_module(f"sandbox.huachen.systems.{system}").VENDOR
     draft = draft_vendor(VendorWanted("drafted", vendor, tenant.url, said, objects), tmp_path / "state")
     source = quick(Source.model_validate(expanded(yaml.safe_load(draft.text))))
-    small = VendorSource(source, tmp_path, Landing(tmp_path / "landing"), tmp_path / "warehouse.duckdb")
-    small.pulled()
+    small = Pulls(source, tmp_path)
+    small.refresh()
     found = {
         name: small.rows(f'select count(*) from raw_drafted."{name}" where not _is_deleted')[0][0]
         for name in source.streams
@@ -85,4 +84,4 @@ class _Clock:
 
     @staticmethod
     def now(zone):
-        return NOW.astimezone(zone)
+        return PULLED_AT.astimezone(zone)

@@ -17,9 +17,8 @@ from sandbox.emulators.server import serving
 from sandbox.store import Field, Store, Table, write_store
 from sources.connectors import expanded
 from sources.contract import Source
-from tests.warehouse.vendor_pull import VendorSource, quick
+from tests.vendor_rows import Pulls, quick
 from tieout.ingest.drafting.vendor import VendorWanted, draft_vendor
-from tieout.ingest.landing import Landing
 
 SECRETS = {"app_id": "FSAID_sandbox", "app_secret": "sandbox-fx-secret", "permanent_code": "sandbox-fx-code"}
 TENANT = {**SECRETS, "corp_id": "FSCID_sandbox", "limit_max": "3"}
@@ -100,11 +99,9 @@ def document(url: str, **options: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def small(source: Source, root: Path) -> VendorSource:
+def small(source: Source, root: Path) -> Pulls:
     # one at a time, so that the n-th call is the same in every run
-    return VendorSource(
-        quick(source, concurrency=1), root, Landing(root / "landing"), root / "warehouse.duckdb"
-    )
+    return Pulls(quick(source, concurrency=1), root)
 
 
 @pytest.fixture
@@ -119,11 +116,11 @@ def emulator(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def fx(emulator, tmp_path) -> VendorSource:
+def fx(emulator, tmp_path) -> Pulls:
     return small(Source.model_validate(expanded(document(emulator.address))), tmp_path)
 
 
-def assert_same(emulator: Fxiaoke, source: VendorSource) -> None:
+def assert_same(emulator: Fxiaoke, source: Pulls) -> None:
     """Every row as the store has it now."""
     accounts = {row["_id"]: row["name"] for row in emulator.store.rows("AccountObj")}
     orders = [
@@ -135,12 +132,12 @@ def assert_same(emulator: Fxiaoke, source: VendorSource) -> None:
     visits = [
         {"id": row["_id"], "minutes": row["field_m9TqR__c"]} for row in emulator.store.rows("object_Vx1st__c")
     ]
-    assert len(orders) > 5 and source.held("sales_order") == source.truth("sales_order", orders)
-    assert len(visits) == 4 and source.held("visit") == source.truth("visit", visits)
+    assert len(orders) > 5 and source.loaded("sales_order") == source.truth("sales_order", orders)
+    assert len(visits) == 4 and source.loaded("visit") == source.truth("visit", visits)
 
 
 def test_every_row_is_as_the_store_has_it(emulator, fx):
-    took = fx.pulled()
+    took = fx.refresh()
     assert_same(emulator, fx)
     assert took["pages"] == 5 + 3  # 3, 3, 3, 1 and none; 3, 1 and none
     assert sum(call.path.endswith("/V2") for call in emulator.calls) == 1, "one token in a pull"
@@ -149,17 +146,17 @@ def test_every_row_is_as_the_store_has_it(emulator, fx):
 
 
 def test_changes_and_deletions_follow_with_few_rows(emulator, fx):
-    fx.pulled()
+    fx.refresh()
     change = emulator.store.change
     assert change("delete from SalesOrderObj where name = '20261001-000002'") == 1
     assert change("update SalesOrderObj set payment_amount = '0.07', last_modified_time = ? where name = '20261001-000005'", (LAST,)) == 1  # fmt: skip
     emulator.calls.clear()
-    fx.pulled()
+    fx.refresh()
     assert_same(emulator, fx)
     asked = [call.json["data"]["search_query_info"] for call in emulator.calls if "data/query" in call.path]
     rows = [item for item in asked if any(f["field_name"] == "last_modified_time" for f in item["filters"])]
     assert len(rows) == 2  # rows since the last change (one page and the empty one); the rest are keys
-    fx.pulled()
+    fx.refresh()
     assert_same(emulator, fx)
 
 
@@ -182,14 +179,14 @@ def test_changes_and_deletions_follow_with_few_rows(emulator, fx):
 )
 def test_faults_that_can_be_survived_are(emulator, fx, faults):
     emulator.faults = faults
-    fx.pulled()
+    fx.refresh()
     assert_same(emulator, fx)
 
 
 def test_a_page_that_comes_again_is_noticed(emulator, fx):
     emulator.faults = Faults(repeat_page=1, tables=["SalesOrderObj"])
     assert "holds the same rows as a page before" in fx.refused("sales_order")
-    fx.pulled()
+    fx.refresh()
     assert_same(emulator, fx)
 
 
@@ -207,7 +204,7 @@ def test_a_page_that_comes_again_is_noticed(emulator, fx):
     ids=["secret", "right", "quota", "rate", "down", "dead tokens", "drift"],
 )
 def test_what_cannot_be_survived_says_so(emulator, fx, monkeypatch, faults, secret, words):
-    fx.pulled("visit")
+    fx.refresh("visit")
     if secret:
         monkeypatch.setenv("FX_SECRET", secret)
     emulator.faults = faults
@@ -215,18 +212,18 @@ def test_what_cannot_be_survived_says_so(emulator, fx, monkeypatch, faults, secr
         monkeypatch.setattr(emulator, "alive", lambda token: False)
     said = fx.refused("sales_order")
     assert words in said and "what was loaded before stays" in said and "sandbox-" not in said
-    assert len(fx.held("visit")) == 4
+    assert len(fx.loaded("visit")) == 4
 
 
 def test_a_wrong_secret_is_sent_once(emulator, fx, monkeypatch):
     monkeypatch.setenv("FX_SECRET", "sandbox-wrong-fx")
-    assert all(outcome.error for outcome in fx.told().values())
+    assert all(outcome.error for outcome in fx.outcomes().values())
     assert [call.path for call in emulator.calls] == ["/cgi/corpAccessToken/get/V2"]
 
 
 def test_a_right_that_is_taken_away_stops_that_stream_alone(emulator, fx):
     emulator.faults = Faults(revoked=["SalesOrderObj"])
-    told = fx.told()
+    told = fx.outcomes()
     assert told["sales_order"].error and told["visit"].error is None
 
 
@@ -235,9 +232,8 @@ def test_the_operator_sees_what_he_may(emulator, tmp_path):
     source = small(
         Source.model_validate(expanded(document(emulator.address, mobile="13800000002"))), tmp_path
     )
-    source.pulled("sales_order")
-    owner = list(COLUMNS).index("owner")
-    assert {row[owner] for row in source.held("sales_order").values()} == {"FSUID_1"}
+    source.refresh("sales_order")
+    assert {row["owner"] for row in source.loaded("sales_order").values()} == {"FSUID_1"}
     nobody = small(
         Source.model_validate(expanded(document(emulator.address, mobile="13899999999"))), tmp_path / "other"
     )
@@ -261,7 +257,7 @@ def test_a_draft_loads_every_row(emulator, tmp_path, unsaid):
     visits = next(stream for stream in source.source.streams.values() if stream.object == "object_Vx1st__c")
     assert "__c" not in " ".join(visits.columns), "named by its title"
     assert source.source.streams["account_obj"].columns["tel"].sensitivity in {"L3", "L4"}
-    source.pulled()
+    source.refresh()
     tables = {stream.object: name for name, stream in source.source.streams.items()}
     for said, name in tables.items():
         columns = source.source.streams[name].columns
@@ -273,7 +269,7 @@ def test_a_draft_loads_every_row(emulator, tmp_path, unsaid):
             for column, path in paths.items():
                 if path == "tags" and row["tags"]:
                     rows[-1][column] = json.dumps(json.loads(row["tags"]), ensure_ascii=False, separators=(",", ":"))  # fmt: skip
-        assert rows and source.held(name) == source.truth(name, rows)
+        assert rows and source.loaded(name) == source.truth(name, rows)
 
 
 # --- the emulator ---------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from sandbox.huachen.world.records import Inspection, World
 from sandbox.huachen.world.spelling import Spelling
 from sandbox.store import Field, Store, Table, write_store
 from sources.connectors import connector_for
-from tests.warehouse.vendor_pull import VendorSource, vendor_source
+from tests.vendor_rows import Pulls, announced
 
 START = datetime(2026, 9, 5, 1, 1, 9, tzinfo=UTC)  # 09:01:09, written 9:01:09 or 09:01:09
 NAMES = {"object_id": "ObjectId", "name": "Name", "check_no": "F0000001", "receipt": "F0000002", "material": "F0000003", "checked": "F0000004",
@@ -44,18 +44,18 @@ def running(tmp_path, monkeypatch):
     write_store(path, h3yun.tables(history, Spelling(history)))
     emulator = H3yun(Store(path), h3yun.OPTIONS | {"rows_max": "3"})
     with serving(emulator) as url:
-        yield emulator, vendor_source("hc_h3yun", url, h3yun.OPTIONS, tmp_path, monkeypatch)
+        yield emulator, announced("hc_h3yun", url, h3yun.OPTIONS, tmp_path, monkeypatch)
 
 
-def assert_same(emulator: H3yun, small: VendorSource) -> None:
+def assert_same(emulator: H3yun, small: Pulls) -> None:
     rows = [{column: row[name] for column, name in NAMES.items()} for row in emulator.store.rows(FORM)]
     there = small.truth("quality_check", rows)
-    assert there and small.held("quality_check") == there
+    assert there and small.loaded("quality_check") == there
 
 
 def test_every_row_is_as_the_store_has_it_in_both_formats(running):
     emulator, small = running
-    small.pulled()
+    small.refresh()
     assert_same(emulator, small)
     written = [row["ModifiedTime"] for row in asked(emulator, rows=3)["ReturnData"]["BizObjectArray"]]
     written += [
@@ -68,7 +68,7 @@ def test_every_row_is_as_the_store_has_it_in_both_formats(running):
 
 def test_changes_and_deletions_follow(running):
     emulator, small = running
-    small.pulled()
+    small.refresh()
     emulator.store.change(
         f"update {FORM} set F0000006 = '退货', ModifiedTime = '2026-10-30T00:00:00Z' where F0000001 = 'RK0002-1'"
     )
@@ -76,13 +76,13 @@ def test_changes_and_deletions_follow(running):
         f"update {FORM} set F0000005 = '1.5', ModifiedTime = '2026-10-29T23:59:59Z' where F0000001 = 'RK0003-1'"
     )
     emulator.store.change(f"delete from {FORM} where F0000001 = 'RK0007-1'")
-    small.pulled()
+    small.refresh()
     assert_same(emulator, small)
     # a later cursor is later, in whatever format it was written
     emulator.store.change(
         f"update {FORM} set F0000005 = '9', ModifiedTime = '2026-10-30T00:00:01Z' where F0000001 = 'RK0005-1'"
     )
-    small.pulled()
+    small.refresh()
     assert_same(emulator, small)
 
 
@@ -102,14 +102,14 @@ def test_faults_that_can_be_survived_are(running, faults, options):
     emulator, small = running
     emulator.options |= options
     emulator.faults = faults
-    small.pulled()
+    small.refresh()
     assert_same(emulator, small)
 
 
 def test_rows_in_another_order_at_every_call_are_refused_or_whole(running):
     emulator, small = running
     emulator.options |= {"shuffle": "1"}
-    told = small.told()["quality_check"]
+    told = small.outcomes()["quality_check"]
     if told.error is None:
         small.load()
         assert_same(emulator, small)

@@ -18,8 +18,7 @@ from sandbox.huachen.world.spelling import Spelling
 from sandbox.store import Store, write_store
 from sources.connectors import connector_for, expanded
 from sources.contract import Source
-from tests.warehouse.vendor_pull import SOURCES, VendorSource, quick, vendor_source
-from tieout.ingest.landing import Landing
+from tests.vendor_rows import CONTRACTS, Pulls, announced, quick
 
 START = datetime(2026, 9, 1, 1, 0, 30, tzinfo=UTC)
 STREAMS = ("issue", "changelog", "changelog_item", "project")
@@ -70,7 +69,7 @@ def running(tmp_path, monkeypatch):
     write_store(path, jira.tables(history, Spelling(history)))
     emulator = Jira(Store(path), jira.OPTIONS | {"max_results": "4", "retry_after": "0"})
     with serving(emulator) as url:
-        yield emulator, vendor_source("hc_jira", url, jira.OPTIONS, tmp_path, monkeypatch)
+        yield emulator, announced("hc_jira", url, jira.OPTIONS, tmp_path, monkeypatch)
 
 
 def truth(store: Store, stream: str) -> list[dict]:
@@ -96,16 +95,16 @@ def truth(store: Store, stream: str) -> list[dict]:
     ]  # fmt: skip
 
 
-def assert_same(emulator: Jira, small: VendorSource, *streams: str) -> None:
+def assert_same(emulator: Jira, small: Pulls, *streams: str) -> None:
     for stream in streams or STREAMS:
         there = small.truth(stream, truth(emulator.store, stream))
         assert there, stream
-        assert small.held(stream) == there, stream
+        assert small.loaded(stream) == there, stream
 
 
 def test_every_table_is_as_the_store_has_it_also_histories_that_the_search_would_cut_short(running):
     emulator, small = running
-    small.pulled()
+    small.refresh()
     assert_same(emulator, small)
     assert emulator.store.count("changelog", "issue = '10001'") == 6
 
@@ -113,18 +112,18 @@ def test_every_table_is_as_the_store_has_it_also_histories_that_the_search_would
 def test_server_is_read_by_the_same_contract(running, tmp_path, monkeypatch):
     emulator, _ = running
     emulator.options |= {"kind": "server"}
-    text = (SOURCES / "hc_jira" / "source.yaml").read_text(encoding="utf-8").replace("accountId", "name")
+    text = (CONTRACTS / "hc_jira" / "source.yaml").read_text(encoding="utf-8").replace("accountId", "name")
     document = yaml.safe_load(text)
     document["connection"]["options"] |= {"kind": "server", "user": ""}
     source = quick(Source.model_validate(expanded(document)))
-    small = VendorSource(source, tmp_path, Landing(tmp_path / "other"), tmp_path / "other.duckdb")
-    small.pulled()
+    small = Pulls(source, tmp_path / "other")
+    small.refresh()
     assert_same(emulator, small)
 
 
 def test_changes_moves_and_deletions_follow(running):
     emulator, small = running
-    small.pulled()
+    small.refresh()
     # in the second of the newest change, which JQL's minutes cannot tell from it
     newest = next(iter(emulator.store.rows("issue", order="updated desc")))
     emulator.store.change(
@@ -134,9 +133,9 @@ def test_changes_moves_and_deletions_follow(running):
     emulator.store.change("insert into changelog values ('20999', '10003', null, ?)", [newest["updated"]])
     emulator.store.change("insert into changelog_item values ('20999', 'status', 'jira', '处理中', '已关闭')")
     emulator.store.change("delete from issue where id = '10005'")
-    small.pulled()
+    small.refresh()
     assert_same(emulator, small, "issue")
-    assert ("20999",) in small.held("changelog")
+    assert ("20999",) in small.loaded("changelog")
     assert small.rows("select id from raw_hc_jira.issue where _is_deleted") == [("10005",)]
 
 
@@ -148,7 +147,7 @@ def test_changes_moves_and_deletions_follow(running):
 def test_faults_that_can_be_survived_are(running, faults):
     emulator, small = running
     emulator.faults = faults
-    took = small.pulled("changelog", "changelog_item")
+    took = small.refresh("changelog", "changelog_item")
     assert took["retries"] > 0 or faults.slow
     assert_same(emulator, small, "changelog", "changelog_item")
 
@@ -156,7 +155,7 @@ def test_faults_that_can_be_survived_are(running, faults):
 def test_a_history_that_lost_a_change_on_the_way_is_read_again(running):
     emulator, small = running
     emulator.faults = Faults(truncate_page=1, tables=["changelog"])
-    small.pulled("changelog", "changelog_item")
+    small.refresh("changelog", "changelog_item")
     assert_same(emulator, small, "changelog", "changelog_item")
 
 
@@ -184,7 +183,7 @@ def test_what_cannot_be_survived_says_so(running, monkeypatch, faults, token, wo
 def test_a_history_that_may_not_be_seen_refuses_its_stream_alone(running):
     emulator, small = running
     emulator.faults = Faults(revoked=["changelog"])
-    wrong = {name: str(item.error) for name, item in small.told().items() if item.error}
+    wrong = {name: str(item.error) for name, item in small.outcomes().items() if item.error}
     assert set(wrong) == {"changelog", "changelog_item"}
     assert "the account may not see it" in wrong["changelog"]
 

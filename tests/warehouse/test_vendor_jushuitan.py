@@ -16,7 +16,7 @@ from sandbox.huachen.world.spelling import Spelling
 from sandbox.store import Store, write_store
 from sources.connectors import connector_for
 from sources.contract import Http
-from tests.warehouse.vendor_pull import NOW, VendorSource, vendor_source
+from tests.vendor_rows import PULLED_AT, Pulls, announced
 
 START = datetime(2026, 9, 28, 16, tzinfo=UTC)  # a Tuesday's midnight in Shanghai
 STREAMS = ["order", "order_item", "refund", "refund_item", "settlement", "shop", "sku"]
@@ -65,10 +65,10 @@ def running(tmp_path, monkeypatch):
     history = world()
     path = tmp_path / "shop.sqlite"
     write_store(path, shop.tables(history, Spelling(history)))
-    emulator = Jushuitan(Store(path), shop.OPTIONS | {"page_size_max": "3"}, clock=NOW.timestamp)
-    monkeypatch.setattr("sources.connectors.jushuitan.time.time", NOW.timestamp)
+    emulator = Jushuitan(Store(path), shop.OPTIONS | {"page_size_max": "3"}, clock=PULLED_AT.timestamp)
+    monkeypatch.setattr("sources.connectors.jushuitan.time.time", PULLED_AT.timestamp)
     with serving(emulator) as url:
-        yield emulator, vendor_source("hc_shop", url, shop.OPTIONS, tmp_path, monkeypatch)
+        yield emulator, announced("hc_shop", url, shop.OPTIONS, tmp_path, monkeypatch)
 
 
 def truth(store: Store, stream: str) -> list[dict]:
@@ -84,16 +84,16 @@ def truth(store: Store, stream: str) -> list[dict]:
     return [row | {"modified": above[row[link]]} for row in rows]
 
 
-def assert_same(emulator: Jushuitan, small: VendorSource, *streams: str) -> None:
+def assert_same(emulator: Jushuitan, small: Pulls, *streams: str) -> None:
     for stream in streams or STREAMS:
         there = small.truth(stream, truth(emulator.store, stream))
         assert there, stream
-        assert small.held(stream) == there, stream
+        assert small.loaded(stream) == there, stream
 
 
 def test_every_table_is_as_the_store_has_it(running):
     emulator, small = running
-    small.pulled()
+    small.refresh()
     assert_same(emulator, small)
     # only the interfaces of the contract were asked, always signed, no week wider than seven days (or code 120 came)
     assert {call.path for call in emulator.calls} == {
@@ -103,13 +103,13 @@ def test_every_table_is_as_the_store_has_it(running):
 
 def test_what_changed_is_pulled_again_and_nothing_else(running):
     emulator, small = running
-    small.pulled()
+    small.refresh()
     before = len(emulator.calls)
     emulator.store.change(
         "update orders set status = 'Sent', modified = '2026-11-01T11:30:00Z' where o_id = 10000002"
     )
     emulator.store.change("update order_items set qty = 7 where o_id = 10000002")
-    small.pulled()
+    small.refresh()
     assert_same(emulator, small)
     # shops whole, and each of the others from the week of its newest row on: 30 September, 8 October, 17 October
     asked = [call.path for call in list(emulator.calls)[before:]]
@@ -131,7 +131,7 @@ def test_what_changed_is_pulled_again_and_nothing_else(running):
 def test_faults_that_can_be_survived_are(running, faults, repaired):
     emulator, small = running
     emulator.faults = faults
-    took = small.pulled("order", "order_item")
+    took = small.refresh("order", "order_item")
     assert took[repaired] > (1 if repaired == "readings" else 0)
     assert_same(emulator, small, "order", "order_item")
 
@@ -139,10 +139,10 @@ def test_faults_that_can_be_survived_are(running, faults, repaired):
 def test_a_page_that_comes_again_is_noticed_and_nothing_of_it_lands(running):
     emulator, small = running
     emulator.faults = Faults(repeat_page=2, tables=["orders"])  # the second week has two pages
-    said = small.told(streams=frozenset({"order", "order_item"}))
+    said = small.outcomes(streams=frozenset({"order", "order_item"}))
     assert "holds the same rows as a page before" in str(said["order"].error)
     assert not small.landing.batches("hc_shop", "order")
-    small.pulled("order", "order_item")
+    small.refresh("order", "order_item")
     assert_same(emulator, small, "order", "order_item")
 
 
@@ -160,7 +160,7 @@ def test_a_token_that_dies_is_fetched_again_where_it_may_be(running):
         }
     )
     given.source = given.source.model_copy(update={"http": Http.model_validate(fetched)})
-    given.pulled("order", "order_item")
+    given.refresh("order", "order_item")
     assert_same(emulator, given, "order", "order_item")
     logins = [call for call in emulator.calls if "getInitToken" in call.path]
     assert len(logins) == 2
@@ -192,5 +192,5 @@ def test_what_cannot_be_survived_says_so(running, monkeypatch, faults, options, 
 def test_a_right_taken_away_refuses_its_stream_alone(running):
     emulator, small = running
     emulator.faults = Faults(revoked=["orders"])
-    wrong = {name for name, item in small.told().items() if item.error}
+    wrong = {name for name, item in small.outcomes().items() if item.error}
     assert wrong == {"order", "order_item"}

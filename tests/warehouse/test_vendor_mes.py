@@ -9,14 +9,14 @@ import psycopg
 import pytest
 import yaml
 
-from sandbox.huachen.build import _fill_all
+from sandbox.huachen.build import fill_database
 from sandbox.huachen.systems import mes
 from sandbox.huachen.world import Spelling
 from sources.contract import Source, read_source
 from tests.conftest import SmallSource
 from tests.servers import PASSWORD, Postgres, postgres_database
 from tests.small_world import small_world
-from tests.store_rows import differences, held_rows, store_rows
+from tests.vendor_rows import differences, held_rows, store_rows
 from tieout.engine import connect
 from tieout.ingest.controls import compare_controls
 from tieout.ingest.drafting import Wanted, draft
@@ -32,7 +32,7 @@ def database(pytestconfig: pytest.Config) -> Postgres:
     made = postgres_database(pytestconfig)
     world = small_world()
     with psycopg.connect(made.admin) as con:
-        _fill_all(con, mes.tables(world, Spelling(world)))
+        fill_database(con, mes.tables(world, Spelling(world)))
     made.grant()
     return made
 

@@ -18,7 +18,7 @@ from sandbox.huachen.world.records import Employee, Inspection, World
 from sandbox.huachen.world.spelling import Spelling
 from sandbox.store import Store, write_store
 from sources.connectors import connector_for
-from tests.warehouse.vendor_pull import VendorSource, vendor_source
+from tests.vendor_rows import Pulls, announced
 
 START = datetime(2026, 9, 7, 1, 0, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ def running(tmp_path, monkeypatch):
     write_store(path, mingdao.tables(history, Spelling(history)))
     emulator = Mingdao(Store(path), mingdao.OPTIONS | {"page_max": "3"})
     with serving(emulator) as url:
-        yield emulator, vendor_source("hc_mingdao", url, mingdao.OPTIONS, tmp_path, monkeypatch)
+        yield emulator, announced("hc_mingdao", url, mingdao.OPTIONS, tmp_path, monkeypatch)
 
 
 def truth(store: Store) -> list[dict]:
@@ -66,44 +66,44 @@ def truth(store: Store) -> list[dict]:
     ]  # fmt: skip
 
 
-def assert_same(emulator: Mingdao, small: VendorSource) -> None:
+def assert_same(emulator: Mingdao, small: Pulls) -> None:
     there = small.truth("machine_check", truth(emulator.store))
-    assert there and small.held("machine_check") == there
+    assert there and small.loaded("machine_check") == there
 
 
 def test_every_row_is_as_the_store_has_it(running):
     emulator, small = running
-    assert small.pulled()["pages"] == 4
+    assert small.refresh()["pages"] == 4
     assert_same(emulator, small)
 
 
 def test_a_server_that_calls_the_row_otherwise_is_read_too(running):
     emulator, small = running
     emulator.options |= {"row_key": "rowid"}
-    small.pulled()
+    small.refresh()
     assert_same(emulator, small)
 
 
 def test_an_alias_that_is_renamed_changes_nothing(running):
     emulator, small = running
-    small.pulled()
+    small.refresh()
     emulator.options |= {"aliases": json.dumps({WORKSHEET: {NUMBER: "renamed"}})}
     emulator.store.change(
         f'update "{WORKSHEET}" set "{NOTE}" = \'异响\', "_updatedAt" = \'2026-10-30T00:00:00Z\' where "{NUMBER}" = \'DJ00001\''
     )
-    small.pulled()
+    small.refresh()
     assert_same(emulator, small)
 
 
 def test_changes_and_deletions_follow_with_few_rows(running):
     emulator, small = running
-    small.pulled()
+    small.refresh()
     emulator.store.change(f'delete from "{WORKSHEET}" where "{NUMBER}" = \'DJ00002\'')
     emulator.store.change(
         f'update "{WORKSHEET}" set "{ODD}" = 5, "_updatedAt" = \'2026-10-30T00:00:00Z\' where "{NUMBER}" = \'DJ00004\''
     )
     emulator.calls.clear()
-    small.pulled()
+    small.refresh()
     assert_same(emulator, small)
     asked = [call.json for call in emulator.calls if call.path.endswith("/rows/list")]
     assert sum("filter" in body for body in asked) == 1  # what changed; the rest is the list of keys
@@ -123,7 +123,7 @@ def test_changes_and_deletions_follow_with_few_rows(running):
 def test_faults_that_can_be_survived_are(running, faults, repaired):
     emulator, small = running
     emulator.faults = faults
-    assert small.pulled("machine_check")[repaired] > (1 if repaired == "readings" else 0)
+    assert small.refresh("machine_check")[repaired] > (1 if repaired == "readings" else 0)
     assert_same(emulator, small)
 
 
@@ -131,7 +131,7 @@ def test_a_page_that_comes_again_is_noticed(running):
     emulator, small = running
     emulator.faults = Faults(repeat_page=1)
     assert "holds the same rows as a page before" in small.refused("machine_check")
-    small.pulled()
+    small.refresh()
     assert_same(emulator, small)
 
 
@@ -152,12 +152,9 @@ def test_what_cannot_be_survived_says_so(running, monkeypatch, faults, sign, wor
         monkeypatch.setenv("HC_MINGDAO_SIGN", sign)
     emulator.faults = faults
     if words is None:  # a field that is gone comes as nothing at all, and no other field takes its place
-        assert small.told()["machine_check"].error is None
+        assert small.outcomes()["machine_check"].error is None
         small.load()
-        assert {
-            row[list(small.source.streams["machine_check"].columns).index("note")]
-            for row in small.held("machine_check").values()
-        } == {None}
+        assert {row["note"] for row in small.loaded("machine_check").values()} == {None}
         return
     said = small.refused("machine_check")
     assert words in said and "what was loaded before stays" in said and "sandbox-" not in said

@@ -12,7 +12,7 @@ import yaml
 from sandbox.store import Field, Kind, Store, Table, read_table, write_store
 from sources.contract import Source
 from tests.conftest import SmallSource
-from tests.store_rows import differences, held_rows, store_rows
+from tests.vendor_rows import differences, held_rows, store_rows
 from tieout.engine import connect
 from tieout.ingest.landing import Landing
 from tieout.settings import settings

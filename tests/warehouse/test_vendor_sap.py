@@ -15,10 +15,9 @@ from sandbox.store import Store, write_store
 from sources.connectors import expanded
 from sources.connectors.sap import Sap as Connector
 from sources.contract import Source
+from tests.vendor_rows import CONTRACTS, Pulls, announced
 from tests.warehouse.drafted import asking, drafted, table_of
 from tests.warehouse.hce_world import hce_world
-from tests.warehouse.vendor_pull import SOURCES, VendorSource, vendor_source
-from tieout.ingest.landing import Landing
 
 # stream → the entity set it comes from
 TABLES = {
@@ -47,11 +46,11 @@ def system(tmp_path):
 
 
 @pytest.fixture
-def source(system, tmp_path, monkeypatch) -> VendorSource:
-    return vendor_source("hc_sap", system.address, sap.OPTIONS, tmp_path, monkeypatch)
+def source(system, tmp_path, monkeypatch) -> Pulls:
+    return announced("hc_sap", system.address, sap.OPTIONS, tmp_path, monkeypatch)
 
 
-def truth(source: VendorSource, system: Sap, stream: str) -> dict:
+def truth(source: Pulls, system: Sap, stream: str) -> dict:
     """The store's rows under the contract's names; of lines, with the changing time of their document."""
     spec = source.source.streams[stream]
     names = {column: spec.source_column(column).removeprefix("parent.") for column in spec.columns}
@@ -68,15 +67,15 @@ def spec_key(system: Sap, table: str | None) -> str:
     return system.store.tables[str(table)].key[0]
 
 
-def assert_all_equal(source: VendorSource, system: Sap, *streams: str) -> None:
+def assert_all_equal(source: Pulls, system: Sap, *streams: str) -> None:
     for stream in streams or TABLES:
-        held = source.held(stream)
+        held = source.loaded(stream)
         assert held, stream
         assert held == truth(source, system, stream), stream
 
 
 def test_every_table_is_loaded_as_the_system_holds_it(source, system):
-    source.pulled()
+    source.refresh()
     assert_all_equal(source, system)
     # pages of three (two with V4), and a link that forgets the client
     links = [call for call in system.calls if "$skiptoken" in call.query]
@@ -84,7 +83,7 @@ def test_every_table_is_loaded_as_the_system_holds_it(source, system):
 
 
 def test_a_change_is_followed_and_lines_that_vanish_with_it(source, system):
-    source.pulled(*ORDER)
+    source.refresh(*ORDER)
     change = system.store.change
     first, second = (row["SalesOrder"] for row in system.store.rows(ORDERS, limit=2))
     later = "2026-10-30T08:00:00Z"
@@ -99,24 +98,24 @@ def test_a_change_is_followed_and_lines_that_vanish_with_it(source, system):
     change(f'delete from "{ORDERS}" where "SalesOrder" = ?', (second,))
     change(f'delete from "{ORDERS}Item" where "SalesOrder" = ?', (second,))
     calls = len(system.calls)
-    source.pulled(*ORDER)
+    source.refresh(*ORDER)
     assert_all_equal(source, system, *ORDER)
     asked = [call.query.get("$filter", "") for call in list(system.calls)[calls:] if ORDERS in call.path]
     assert any("LastChangeDateTime ge datetimeoffset'" in text for text in asked)
-    source.pulled(*ORDER)
+    source.refresh(*ORDER)
     assert_all_equal(source, system, *ORDER)
 
 
 def test_what_never_changed_is_found_by_its_creation(source, system):
-    source.pulled("business_partner")
+    source.refresh("business_partner")
     partners = TABLES["business_partner"]
     columns = ["BusinessPartner", "BusinessPartnerFullName", "BusinessPartnerCategory", "Customer", "SearchTerm1", "TaxNumber"]  # fmt: skip
     columns += ["Country", "CityName", "StreetName", "PhoneNumber", "BusinessPartnerIsBlocked", "CreationDate", "LastChangeDate"]  # fmt: skip
     new = ("00000099", "Neu & Söhne GmbH", "2", "00000099", "NEU", None, "DE", "Köln", "Ring 1", None, 0, "2026-10-31", None)  # fmt: skip
     marks, listed = ", ".join("?" * len(new)), ", ".join(columns)
     system.store.change(f'insert into "{partners}" ({listed}) values ({marks})', new)
-    source.pulled("business_partner")
-    assert ("00000099",) in source.held("business_partner")
+    source.refresh("business_partner")
+    assert ("00000099",) in source.loaded("business_partner")
     assert_all_equal(source, system, "business_partner")
 
 
@@ -134,13 +133,13 @@ def test_what_never_changed_is_found_by_its_creation(source, system):
 )
 def test_what_may_pass_is_asked_again(source, system, faults):
     system.faults = faults
-    source.pulled(*ORDER)
+    source.refresh(*ORDER)
     assert_all_equal(source, system, *ORDER)
 
 
 def test_the_newer_protocol_is_asked_again_too(source, system):
     system.faults = Faults(error_at=2, truncate_page=2)
-    source.pulled("business_partner")
+    source.refresh("business_partner")
     assert_all_equal(source, system, "business_partner")
 
 
@@ -149,12 +148,12 @@ def test_a_page_that_comes_twice_is_noticed_and_nothing_is_landed(source, system
     error = source.refused("sales_order")
     assert "the same rows as a page before" in error and "Nothing of it was loaded" in error
     system.faults = Faults()
-    source.pulled(*ORDER)
+    source.refresh(*ORDER)
     assert_all_equal(source, system, *ORDER)
 
 
 def test_a_renamed_property_is_named(source, system):
-    source.pulled(*ORDER)
+    source.refresh(*ORDER)
     system.faults = Faults(drift={"TotalNetAmount": "NetAmountTotal"}, tables=[ORDERS])
     error = source.refused("sales_order")
     assert "Property TotalNetAmount not found" in error and "$metadata" in error
@@ -162,10 +161,10 @@ def test_a_renamed_property_is_named(source, system):
 
 
 def test_a_wrong_password_is_tried_once(system, tmp_path, monkeypatch):
-    wrong = vendor_source(
+    wrong = announced(
         "hc_sap", system.address, sap.OPTIONS | {"password": "not-the-one"}, tmp_path, monkeypatch
     )
-    told = wrong.told()
+    told = wrong.outcomes()
     assert {str(item.error).partition(" Nothing")[0] == "" for item in told.values()} == {False}
     assert all("user or the password is wrong" in str(item.error) for item in told.values())
     assert not any("not-the-one" in str(item.error) for item in told.values())
@@ -174,18 +173,18 @@ def test_a_wrong_password_is_tried_once(system, tmp_path, monkeypatch):
 
 
 def test_another_client_is_no_way_in(system, tmp_path, monkeypatch):
-    wrong = vendor_source("hc_sap", system.address, sap.OPTIONS | {"client": "200"}, tmp_path, monkeypatch)
+    wrong = announced("hc_sap", system.address, sap.OPTIONS | {"client": "200"}, tmp_path, monkeypatch)
     assert "option `client`" in wrong.refused("product")
 
 
 def test_a_missing_scenario_stops_its_streams_only(source, system):
     system.faults = Faults(revoked=[TABLES["billing_document"]])
-    told = source.told()
+    told = source.outcomes()
     refused = {name for name, item in told.items() if item.error}
     assert refused == {"billing_document", "billing_document_item"}
     assert "communication scenario" in str(told["billing_document"].error)
     source.load()
-    assert source.held("sales_order") == truth(source, system, "sales_order")
+    assert source.loaded("sales_order") == truth(source, system, "sales_order")
 
 
 def test_a_link_to_another_host_gets_no_credentials(source, system):
@@ -195,21 +194,16 @@ def test_a_link_to_another_host_gets_no_credentials(source, system):
 
 def test_oauth_in_place_of_a_password(system, tmp_path, monkeypatch):
     system.options |= {"client_id": "TIEOUT", "client_secret": "a-long-secret"}
-    document = yaml.safe_load((SOURCES / "hc_sap" / "source.yaml").read_text())
+    document = yaml.safe_load((CONTRACTS / "hc_sap" / "source.yaml").read_text())
     document["connection"] = {
         "url": system.address,
         "options": {"client": "env:T_CLIENT", "client_id": "env:T_ID", "client_secret": "env:T_SECRET"},
     }
     for name, value in (("T_CLIENT", "100"), ("T_ID", "TIEOUT"), ("T_SECRET", "a-long-secret")):
         monkeypatch.setenv(name, value)
-    source = VendorSource(
-        Source.model_validate(expanded(document)),
-        tmp_path,
-        Landing(tmp_path / "landing"),
-        tmp_path / "w.duckdb",
-    )
+    source = Pulls(Source.model_validate(expanded(document)), tmp_path)
     system.faults = Faults(expire_session_after=2)
-    source.pulled(*ORDER)
+    source.refresh(*ORDER)
     assert_all_equal(source, system, *ORDER)
     assert [call.path for call in system.calls].count(TOKEN) == 2
     monkeypatch.setenv("T_SECRET", "another-secret")
@@ -219,7 +213,7 @@ def test_oauth_in_place_of_a_password(system, tmp_path, monkeypatch):
 def test_what_is_drafted_loads_without_a_hand_edit(source, system, tmp_path):
     asked = (ORDERS, f"{ORDERS}/to_Item", TABLES["business_partner"])
     made = drafted(source, tmp_path, *asked)
-    made.pulled()
+    made.refresh()
     for said, table in zip(asked, (ORDERS, f"{ORDERS}Item", TABLES["business_partner"]), strict=True):
         rows = made.rows(f"select count(*) from {table_of(made, said)} where not _is_deleted")
         assert rows == [(system.store.count(table),)]
@@ -232,9 +226,9 @@ def test_what_is_drafted_loads_without_a_hand_edit(source, system, tmp_path):
 
 
 def test_what_changed_in_the_metadata_is_told(source, system):
-    source.pulled()
+    source.refresh()
     system.faults = Faults(drift={"ProductGroup": "MaterialGroup"}, tables=[TABLES["product"]])
-    told = source.told()
+    told = source.outcomes()
     assert "Property ProductGroup not found" in str(told["product"].error)
     (note,) = [note for item in told.values() for note in item.notes]
     assert "field product_group (物料组) is gone" in note and "new field material_group" in note

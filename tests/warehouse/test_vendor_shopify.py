@@ -15,10 +15,9 @@ from sandbox.store import Store, write_store
 from sources.connectors import expanded
 from sources.connectors.shopify import Shopify as Connector
 from sources.contract import Source
+from tests.vendor_rows import CONTRACTS, Pulls, quick
 from tests.warehouse.drafted import asking, drafted, table_of
 from tests.warehouse.hce_world import hce_world
-from tests.warehouse.vendor_pull import SOURCES, VendorSource, quick
-from tieout.ingest.landing import Landing
 
 LINES = "orders/lineItems"
 
@@ -36,23 +35,23 @@ def system(tmp_path):
         yield emulator
 
 
-def shop(system: Shopify, root, monkeypatch, **options: str) -> VendorSource:
+def shop(system: Shopify, root, monkeypatch, **options: str) -> Pulls:
     """The contract as it is written, with these options more; pages of two."""
     monkeypatch.setenv("HC_SHOPIFY_URL", system.address)
     monkeypatch.setenv("HC_SHOPIFY_ACCESS_TOKEN", shopify.OPTIONS["access_token"])
     monkeypatch.setattr("tieout.ingest.manners.FIRST_BACKOFF", 0.001)
-    document = yaml.safe_load((SOURCES / "hc_shopify" / "source.yaml").read_text())
+    document = yaml.safe_load((CONTRACTS / "hc_shopify" / "source.yaml").read_text())
     document["connection"]["options"] |= {"page": "2"} | options
     made = quick(Source.model_validate(expanded(document)))
-    return VendorSource(made, root, Landing(root / "landing"), root / "warehouse.duckdb")
+    return Pulls(made, root)
 
 
 @pytest.fixture
-def source(system, tmp_path, monkeypatch) -> VendorSource:
+def source(system, tmp_path, monkeypatch) -> Pulls:
     return shop(system, tmp_path, monkeypatch)
 
 
-def truth(source: VendorSource, system: Shopify, stream: str) -> dict:
+def truth(source: Pulls, system: Shopify, stream: str) -> dict:
     rows = [row | {"lineItems.pageInfo.hasNextPage": "false"} for row in system.store.rows("orders")]
     if stream == "web_order_line":
         heads = {row["id"]: row for row in rows}
@@ -64,22 +63,22 @@ def truth(source: VendorSource, system: Shopify, stream: str) -> dict:
     return source.truth(stream, [{c: row[spec.source_column(c)] for c in spec.columns} for row in rows])
 
 
-def assert_all_equal(source: VendorSource, system: Shopify) -> None:
+def assert_all_equal(source: Pulls, system: Shopify) -> None:
     for stream in ("web_order", "web_order_line"):
-        held = source.held(stream)
+        held = source.loaded(stream)
         assert len(held) > 4, stream
         assert held == truth(source, system, stream), stream
 
 
 def test_every_order_is_loaded_as_the_shop_holds_it(source, system):
-    source.pulled()
+    source.refresh()
     assert_all_equal(source, system)
     pages = [call.json["variables"] for call in system.calls if "lineItems" in call.json["query"]]
     assert len(pages) == 5 and "after" not in pages[0] and all("q" not in item for item in pages)
 
 
 def test_changes_and_deletions_come_with_the_next_pull(source, system):
-    source.pulled()
+    source.refresh()
     change = system.store.change
     first, second = (row["id"] for row in system.store.rows("orders", limit=2))
     change(
@@ -90,7 +89,7 @@ def test_changes_and_deletions_come_with_the_next_pull(source, system):
     change(f'delete from "{LINES}" where "__order" = ?', (second,))
     change("delete from orders where id = ?", (second,))
     calls = len(system.calls)
-    source.pulled()
+    source.refresh()
     assert_all_equal(source, system)
     asked = [call.json.get("variables", {}).get("q") for call in list(system.calls)[calls:]]
     assert any(text and text.startswith("updated_at:>='2026-10-") for text in asked)
@@ -110,7 +109,7 @@ def test_changes_and_deletions_come_with_the_next_pull(source, system):
 )
 def test_what_may_pass_is_asked_again(source, system, faults):
     system.faults = faults
-    source.pulled()
+    source.refresh()
     assert_all_equal(source, system)
 
 
@@ -118,7 +117,7 @@ def test_a_page_that_comes_twice_is_noticed_and_nothing_is_landed(source, system
     system.faults = Faults(repeat_page=1)
     assert "the same rows as a page before" in source.refused("web_order")
     system.faults = Faults()
-    source.pulled()
+    source.refresh()
     assert_all_equal(source, system)
 
 
@@ -127,8 +126,8 @@ def test_an_order_with_more_lines_than_were_asked_for_is_set_aside(system, tmp_p
     two = {row["__order"] for row in system.store.rows(LINES)}
     many = {o for o in two if system.store.count(LINES, '"__order" = ?', (o,)) > 1}
     assert many and many < two
-    short.pulled()
-    assert {key[0] for key in short.held("web_order")} == two - many
+    short.refresh()
+    assert {key[0] for key in short.loaded("web_order")} == two - many
     assert {row[0] for row in short.rows("select distinct rule from ops.quarantine_open")} == {"pattern"}
 
 
@@ -159,8 +158,8 @@ def test_old_orders_do_not_come_without_their_scope(source, system):
     """Nobody says so: what the shop does not show cannot be missed. Its documentation is the only warning."""
     system.options["read_all_orders"] = "0"
     system._clock = lambda: 1_800_000_000.0  # January 2027: every order is older than 60 days
-    source.pulled()
-    assert source.held("web_order") == {}
+    source.refresh()
+    assert source.loaded("web_order") == {}
 
 
 def test_what_introspection_says_loads_without_a_hand_edit(source, system, tmp_path):
@@ -170,7 +169,7 @@ def test_what_introspection_says_loads_without_a_hand_edit(source, system, tmp_p
     assert fields["total_price"].path == "totalPriceSet.shopMoney.amount"
     assert fields["total_price"].currency == "total_price_currency" and fields["email"].personal
     made = drafted(source, tmp_path)
-    made.pulled()
+    made.refresh()
     rows = list(system.store.rows("orders"))
     assert made.rows(f"select count(*), sum(total_price) from {table_of(made, 'orders')}") == [
         (len(rows), sum(Decimal(row["totalPriceSet.shopMoney.amount"]) for row in rows))

@@ -13,7 +13,7 @@ from sandbox.huachen.world import Spelling
 from sources.contract import read_source
 from tests.conftest import SmallSource
 from tests.small_world import small_world
-from tests.store_rows import differences, held_rows, store_rows
+from tests.vendor_rows import differences, held_rows, store_rows
 from tieout.engine import connect
 from tieout.ingest.landing import Landing
 from tieout.settings import settings

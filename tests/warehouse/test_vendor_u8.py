@@ -16,7 +16,7 @@ from sandbox.store import Store, read_table, write_store
 from sources.contract import Source, read_source
 from tests.conftest import SmallSource
 from tests.small_world import small_world
-from tests.store_rows import differences, held_rows, store_rows
+from tests.vendor_rows import differences, held_rows, store_rows
 from tieout.engine import connect
 from tieout.ingest.controls import compare_controls
 from tieout.ingest.drafting import Wanted, draft

@@ -25,6 +25,9 @@ BY_CHANCE = 1e-6
 # Rows of one key, and the share of them that had a value: above both, a column without any was emptied at the source;
 # below, it may be one that is filled only for a while (locked by, assigned to).
 ENOUGH, MOSTLY_FILLED = 20, 0.5
+# Types that say how JSON writes a value, not what it is; and the families of those that are written in several ways.
+_JSON_SCALARS = {"number", "string", "boolean"}
+_NUMBERS = {"integer", "decimal", "float", "boolean"}
 # Rows of one key whose value is the same although the type is another; the rest changed for reasons of its own.
 MOSTLY_SAME = 0.9
 
@@ -105,21 +108,24 @@ class Compared:
 
     # --- retyped? ---
 
+    def spelled(self, change: Change) -> bool:
+        """Whether JSON only writes a promised number or truth value in another way: `12.50`, "12.50", true, "true"."""
+        assert change.column is not None and change.now is not None
+        promised = self._stream.columns[change.column].type
+        meant = kind(promised)
+        if meant is None or meant.family not in _NUMBERS:
+            return False
+        if not {change.type_before, change.type_now} <= _JSON_SCALARS or change.now not in self._columns_now:
+            return False
+        return self._unfit(change.now, promised)[1] == 0
+
     def retyped(self, change: Change) -> Change:
         """Settle a change of type by its values: harmless if each still fits the promised type and lost nothing."""
         assert change.column is not None and change.now is not None
         if change.now not in self._columns_now:
             return change
         promised = self._stream.columns[change.column].type
-        value = quoted(change.now)
-        told, fitting, example = self._one(
-            f"""
-            select count({value}), count(try_cast({value} as {promised})),
-                any_value(cast({value} as text)) filter (where try_cast({value} as {promised}) is null)
-            from {self._now}
-            """
-        )
-        unfit = told - fitting
+        told, unfit, example = self._unfit(change.now, promised)
         if unfit:
             few = unfit <= MOST_UNFIT * told
             return replace(
@@ -151,6 +157,18 @@ class Compared:
         if rows == 0:
             return change
         return replace(change, evidence=same, detail=str(same), harmless=same.share >= MOSTLY_SAME)
+
+    def _unfit(self, name: str, promised: str) -> tuple[int, int, str | None]:
+        """How many values a column has, how many of them do not fit the promised type, and one that does not."""
+        value = quoted(name)
+        told, fitting, example = self._one(
+            f"""
+            select count({value}), count(try_cast({value} as {promised})),
+                any_value(cast({value} as text)) filter (where try_cast({value} as {promised}) is null)
+            from {self._now}
+            """
+        )
+        return told, told - fitting, example
 
     def _cut(self, change: Change, promised: str) -> str:
         """SQL: the new value `n` is the old one `o` as the narrower type holds it (rounded, cut, without its time)."""

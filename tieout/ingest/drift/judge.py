@@ -90,7 +90,7 @@ def judge(
         last_data: The same of `last`.
         origin: Table, file or address, as a person would look it up.
         sparse: The source leaves out what is empty (JSON, XML): an optional column that is missing was
-            removed only if chance cannot explain it.
+            removed only if chance cannot explain it. A promised number may come as a number or as text.
 
     Raises: DriftError (a SourceError) if the pull is refused; nothing may land then.
     """
@@ -153,6 +153,8 @@ def _changes(
     settled: list[Change] = []
     for change in first:
         if change.column and change.what in ("widened", "retyped"):
+            if sparse and values.spelled(change):
+                continue
             settled.append(values.retyped(change))
         elif change.column and sparse and _only_missing(change):
             settled += values.left_out(replace(change, what="removed", now=None))

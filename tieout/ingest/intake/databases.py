@@ -139,21 +139,30 @@ class _Pull:
         beginning = (
             self.ask.full or last is None or last.cursor != cursor_names or not has_columns(last, self.stream)
         )
+        # Keys that were not listed before cannot tell what was missed before.
+        listing = self.stream.deletes == "keys"
+        beginning = beginning or (listing and self._last_keys() is None)
         low = None if beginning or last is None else self._cursor.lower(last.cursor_to)
         file = draft / "fetched.parquet"
         self.reader.copy(self.stream.origin, self._types(), self._between(low, self._ceiling()), file)
         keys = None
-        if self.stream.deletes == "keys":
+        if listing:
             keys = draft / KEYS
             self.reader.copy(
                 self.stream.origin, self._types([*self.stream.key, *self.stream.cursor]), None, keys
             )
-            if not beginning:
-                self._fetch_missed(draft, file, keys)
+            self._fetch_missed(draft, file, keys)
         if keys or beginning:
             # An emptied table is more often an accident than the truth, and would delete everything.
             there = self._one(f"select count(*) from read_parquet({literal(str(keys or file))})")
-            check_not_empty(self.source, self.name, self.stream, int(str(there)), self.stream.origin)
+            check_not_empty(
+                self.source,
+                self.name,
+                self.stream,
+                int(str(there)),
+                self.stream.origin,
+                had_rows=last is not None and last.cursor_to is not None,
+            )
         before = last.cursor_to if last and last.cursor == cursor_names else None
         cursor_to = self._cursor.highest(self.con, file, before, self.ask.now)
         fetched = int(str(self._one(f"select count(*) from read_parquet({literal(str(file))})")))
@@ -258,24 +267,19 @@ class _Pull:
         return str(self.reader.ask(self.stream.ceiling))
 
     def _fetch_missed(self, draft: Path, file: Path, keys: Path) -> None:
-        """Add rows whose key or cursor is new since the last key scan but lies before the window."""
-        assert self.stream.cursor
-        before = self._last_keys()
-        if before is None:
-            return
-        names = ", ".join(
-            quoted(self.wanted[name]) for name in dict.fromkeys([*self.stream.key, *self.stream.cursor])
-        )
+        """Add rows whose key or cursor is new since the last key scan but which were not read: they lie before the
+        window. A key whose row does not come even so is left out of the keys, so that the next pull asks for it again.
+        """
         key = [self.wanted[name] for name in self.stream.key]
         listed = ", ".join(quoted(item) for item in key)
-        missed = self.con.execute(
-            f"""
-            select {listed} from (
-                select {names} from read_parquet({literal(str(keys))})
-                except select {names} from read_parquet({literal(str(before))})
-            ) except select {listed} from read_parquet({literal(str(file))})
+        before = self._last_keys()
+        names = ", ".join(map(quoted, self._scanned))
+        known = f" except select {names} from read_parquet({literal(str(before))})" if before else ""
+        unread = f"""
+            select {listed} from (select {names} from read_parquet({literal(str(keys))}){known})
+            except select {listed} from read_parquet({literal(str(file))})
             """
-        ).fetchall()
+        missed = self.con.execute(unread).fetchall()
         if not missed:
             return
         where = None
@@ -311,6 +315,13 @@ class _Pull:
         )
         more.unlink()
         both.replace(file)
+        held = draft / "held.parquet"
+        same_key = " and ".join(f"m.{quoted(item)} is not distinct from k.{quoted(item)}" for item in key)
+        self.con.execute(
+            f"copy (select k.* from read_parquet({literal(str(keys))}) as k anti join ({unread}) as m on {same_key})"
+            f" to {literal(str(held))} (format parquet)"
+        )
+        held.replace(keys)
 
     def _keys_changed(self, keys: Path | None) -> bool:
         """Whether the keys are others than at the last batch, or were not listed then."""
@@ -319,10 +330,19 @@ class _Pull:
         before = self._last_keys()
         return before is None or fingerprint(self.con, keys) != fingerprint(self.con, before)
 
+    @property
+    def _scanned(self) -> list[str]:
+        """The columns of a key scan: those of the key and of the cursor, under the source's names."""
+        columns = [*self.stream.key, *(self.stream.cursor or ())]
+        return [self.wanted[name] for name in dict.fromkeys(columns) if name in self.wanted]
+
     def _last_keys(self) -> Path | None:
+        """The last key scan, if it was of the same columns."""
         if self.folder is None or self.last is None or self.last.keys is None:
             return None
-        return self.folder / self.last.keys
+        file = self.folder / self.last.keys
+        there = self.con.execute(f"describe select * from read_parquet({literal(str(file))})").fetchall()
+        return file if {row[0] for row in there} == set(self._scanned) else None
 
     # --- what the system says ---
 

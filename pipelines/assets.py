@@ -17,7 +17,6 @@ from tieout.ingest.extract import extract_all
 from tieout.ingest.intake.ask import Ask
 from tieout.ingest.landing import shared
 from tieout.settings import settings
-from tieout.tie.verdict import verdict
 from tieout.transform import dbt
 
 WAREHOUSE_POOL = "warehouse"  # DuckDB takes one writer at a time
@@ -205,7 +204,7 @@ def publish_assets() -> dg.AssetsDefinition:
     @dg.multi_asset(name="publish", specs=specs, pool=WAREHOUSE_POOL)
     def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         with connect(settings().warehouse) as con:
-            said = verdict(con, run_id(context))
+            said = refresh.judged(settings(), con, run_id(context))
         if said.blocking:
             raise dg.Failure("nothing was published:\n" + "\n".join(map(str, said.blocking)))
         certificate = refresh.publish(

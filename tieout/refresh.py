@@ -36,6 +36,8 @@ from tieout.progress import Progress
 from tieout.settings import Settings
 
 if TYPE_CHECKING:
+    import duckdb
+
     from tieout.tie.certificate import Certificate
     from tieout.tie.verdict import Verdict
 
@@ -119,7 +121,7 @@ def _refresh(
     if refusals:
         message = f"{len(refusals)} refused on the way in; nothing was published, the last publish stays."
         return Outcome(Exit.SOURCE_REFUSED, "refused", "\n".join([message, *refusals]), loaded=loaded)
-    waiting = held(settings, sources)
+    waiting = reservations(settings, sources)
     fingerprint = inputs(settings, waiting)
     last = last_publish(settings)
     if last and last["fingerprint"] == fingerprint and not force and _still_there(settings, last):
@@ -274,6 +276,17 @@ def held(settings: Settings, sources: Mapping[str, Source]) -> list[str]:
     ]
 
 
+def reservations(settings: Settings, sources: Mapping[str, Source]) -> list[str]:
+    """What a publish is without, one line each: sources that are off and that models read, and batches on hold."""
+    staging = settings.dbt_project / "models" / "staging"
+    off = [
+        f"{name} is switched off since {item.at[:10]} ({item.by}: {item.reason}): what reads it is without it"
+        for name, item in switched_off(settings.home).items()
+        if any((staging / name).glob("*.sql"))
+    ]
+    return [*off, *held(settings, sources)]
+
+
 def transform(settings: Settings, progress: Progress) -> None:
     """Build staging, intermediate, marts and identities with dbt.
 
@@ -321,7 +334,6 @@ def verify(settings: Settings, progress: Progress, run_id: str, now: datetime) -
     from expectations.suite import record as record_checks
     from expectations.suite import run_suites
     from tieout.tie.results import record as record_identities
-    from tieout.tie.verdict import verdict
 
     progress.start("verify")
     checks = run_suites(
@@ -333,16 +345,30 @@ def verify(settings: Settings, progress: Progress, run_id: str, now: datetime) -
         record_checks(con, run_id, checks, now)
         record_identities(con, run_id, now)
         con.execute("commit")
-        said = verdict(con, run_id)
+        said = judged(settings, con, run_id)
     parts = [
         f"{sum(rule.holds for rule in said.of(kind))} of {len(said.of(kind))} {words}"
         for kind, words in (("check", "checks pass"), ("identity", "identities tie out or are explained"))
     ]
+    unjudged = [rule for rule in said.rules if rule.off and not rule.holds]
+    if unjudged:
+        parts.append(f"{len(unjudged)} not judged: a system they need is switched off")
     for rule in said.rules:
-        if not rule.holds:
+        if not rule.holds and rule not in unjudged:
             progress.warn(f"{'STRONG ' if rule.blocks else ''}{rule}")
     progress.end(", ".join(parts), ok=not said.blocking)
     return said
+
+
+def judged(settings: Settings, con: duckdb.DuckDBPyConnection, run_id: str) -> Verdict:
+    """What the rules of a run said, knowing which tables lack a source that is switched off."""
+    from tieout.tie.verdict import verdict
+    from tieout.transform.dbt import target
+    from tieout.transform.downstream import built_from
+
+    return verdict(con, run_id).without(
+        built_from(target(settings) / "manifest.json", switched_off(settings.home))
+    )
 
 
 def publish(
@@ -357,7 +383,9 @@ def publish(
     with connect(settings.warehouse) as con:
         version = definition_version(settings.project)
         sources = read_sources(settings.sources)
-        certificate = issue(con, publish_id, run_id, said, version, now, sources, held(settings, sources))
+        certificate = issue(
+            con, publish_id, run_id, said, version, now, sources, reservations(settings, sources)
+        )
         hashes = schema_hashes(con, ("marts", "metrics"))
     progress.start("publish")
     crash_point("publish")
@@ -401,9 +429,9 @@ def page(settings: Settings, progress: Progress, now: datetime) -> None:
 
 
 def inputs(settings: Settings, waiting: Sequence[str] | None = None) -> str:
-    """Fingerprint of everything a publish depends on: loaded rows, definitions, and what is `held` back."""
+    """Fingerprint of everything a publish depends on: loaded rows, definitions, and what it is without."""
     if waiting is None:
-        waiting = held(settings, read_sources(settings.sources))
+        waiting = reservations(settings, read_sources(settings.sources))
     mark = hashlib.sha256("".join(waiting).encode()).hexdigest()[:4] if waiting else ""
     with connect(settings.warehouse) as con:
         return f"{raw_version(con)}{definition_version(settings.project)}{mark}"

@@ -58,7 +58,9 @@ def company(
         if build:
             _build("huaxin", folder, server.superuser_dsn())
             if with_other:
-                _build("huachen", other, server.superuser_dsn(), **_said(other, scale, seed))
+                said = _build("huachen", other, server.superuser_dsn(), **_said(other, scale, seed))
+                if "written:" in said:
+                    _forget(settings, "hc_")
         _announce(folder / "doors.env")
         runs = with_other and (other / "doors.env").is_file()
         with _emulators(other) if runs else nullcontext():
@@ -85,7 +87,8 @@ def _said(folder: Path, scale: int | None, seed: int | None) -> dict[str, int]:
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def _build(name: str, folder: Path, dsn: str, **said: int) -> None:
+def _build(name: str, folder: Path, dsn: str, **said: int) -> str:
+    """Set a company up; returns what its builder said."""
     # A separate program: the platform knows nothing of the systems it pulls from.
     command = [
         sys.executable,
@@ -102,6 +105,27 @@ def _build(name: str, folder: Path, dsn: str, **said: int) -> None:
     made = subprocess.run(command, env={**os.environ, "ADMIN": dsn}, capture_output=True, text=True)
     if made.returncode:
         raise CommandError(f"{name} could not be set up in {folder}:\n{made.stderr.strip()}")
+    return made.stdout
+
+
+def _forget(settings: Settings, prefix: str) -> None:
+    """The company was invented anew: what came from its systems before belongs to another history."""
+    import shutil
+
+    from sources.contract import read_sources
+    from tieout.engine import connect, relations
+    from tieout.ingest.tables import empty, history_table
+
+    if not settings.warehouse.is_file():
+        return
+    with connect(settings.warehouse) as con:
+        there = relations(con)
+        for name, source in read_sources(settings.sources).items():
+            if name.startswith(prefix):
+                shutil.rmtree(settings.landing / name, ignore_errors=True)
+                for stream in source.streams:
+                    if history_table(source, stream).replace('"', "") in there:
+                        empty(con, source, stream)
 
 
 @contextmanager

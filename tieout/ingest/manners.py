@@ -7,6 +7,7 @@ neither bursts nor forgets what the month has cost.
 from __future__ import annotations
 
 import json
+import os
 import random
 import threading
 import time
@@ -24,6 +25,7 @@ from tieout.ingest.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+_LONGEST = 200  # bytes of the record; always so many, so that a shorter one leaves no rest of a longer
 FIRST_BACKOFF = 0.5  # seconds; doubles with every attempt
 Pause = Callable[[float], None]
 Clock = Callable[[], datetime]
@@ -150,20 +152,24 @@ def opening(hours: str | None, now: datetime, zone: ZoneInfo) -> datetime | None
 
 @contextmanager
 def _locked(path: Path) -> Generator[dict[str, Any]]:
-    """The state file's content, replaced whole on success; other processes wait meanwhile."""
+    """The state file's content, written back on success; other processes wait meanwhile.
+
+    One short record in one file, written in one go: a request takes its turn some thousand times a pull.
+    """
     import fcntl
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            record = {}
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        record = json.loads(os.pread(file, _LONGEST, 0) or b"{}")
         yield record
-        written = path.with_suffix(".new")
-        written.write_text(json.dumps(record), encoding="utf-8")
-        written.replace(path)
+        os.pwrite(file, json.dumps(record).encode().ljust(_LONGEST), 0)
+    finally:
+        os.close(file)
 
 
 def state_file(landing_root: Path, source: str) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ class Rule:
     state: str  # checks: passed | failed | error; identities: holds | explained | broken
     detail: str
     owner: str
+    off: bool = False  # about a table that lacks a source which is switched off
+
+    @property
+    def table(self) -> str:
+        """The table it is about."""
+        return self.name.partition(".")[0] if self.kind == "check" else f"identity_{self.name}"
 
     @property
     def holds(self) -> bool:
@@ -27,8 +34,11 @@ class Rule:
 
     @property
     def blocks(self) -> bool:
-        """A strong rule that does not hold, or any rule that could not be evaluated."""
-        return self.state == "error" or (self.strong and not self.holds)
+        """A strong rule that does not hold, or any rule that could not be evaluated.
+
+        What lacks a source that is switched off proves nothing either way: it stops nobody.
+        """
+        return self.state == "error" or (self.strong and not self.holds and not self.off)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.title}: {self.state}, {self.detail} (owner {self.owner})"
@@ -43,6 +53,12 @@ class Verdict:
     @property
     def blocking(self) -> list[Rule]:
         return [rule for rule in self.rules if rule.blocks]
+
+    def without(self, tables: Collection[str]) -> Verdict:
+        """The same, knowing that these tables lack a source that is switched off."""
+        return (
+            Verdict(tuple(replace(rule, off=rule.table in tables) for rule in self.rules)) if tables else self
+        )
 
     def of(self, kind: str) -> list[Rule]:
         return [rule for rule in self.rules if rule.kind == kind]

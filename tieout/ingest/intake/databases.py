@@ -279,11 +279,13 @@ class _Pull:
             select {listed} from (select {names} from read_parquet({literal(str(keys))}){known})
             except select {listed} from read_parquet({literal(str(file))})
             """
-        missed = self.con.execute(unread).fetchall()
-        if not missed:
+        self.con.execute(f"create or replace temp table missed_keys as {unread}")
+        many = int(str(self._one("select count(*) from missed_keys")))
+        if not many:
             return
         where = None
-        if len(missed) <= MISSED_BY_KEY:
+        if many <= MISSED_BY_KEY:
+            missed = self.con.execute("from missed_keys").fetchall()
             kinds = [self.stream.columns[name].type for name in self.stream.key]
             where = [
                 " and ".join(
@@ -296,12 +298,6 @@ class _Pull:
             ]
         more = draft / "missed.parquet"
         self.reader.copy(self.stream.origin, self._types(), where, more)
-        self.con.execute(
-            f"create or replace temp table missed_keys as select {listed} from read_parquet({literal(str(keys))}) limit 0"
-        )
-        self.con.executemany(
-            f"insert into missed_keys values ({', '.join('?' for _ in key)})", [list(row) for row in missed]
-        )
         both = draft / "both.parquet"
         same_key = " and ".join(f"m.{quoted(item)} is not distinct from r.{quoted(item)}" for item in key)
         self.con.execute(

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Book:
         self.pages: list[Kept] = list(self._kept())
         self._unread = iter(self.pages.copy())
         self.resumed = len(self.pages)
+        self._journal: FileIO | None = None  # open as long as pages come
 
     def _kept(self) -> Iterator[Kept]:
         """Pages that are whole: a line torn by the kill, and what would follow it, are fetched again."""
@@ -76,11 +78,13 @@ class Book:
         kept = Kept(
             number, reading, f"page-{number:05d}{self.suffix}.zst", f"lines-{number:05d}.jsonl", facts, leg
         )
-        _write(self.folder / kept.lines, lines)
-        _write(self.folder / kept.page, pa.Codec("zstd", 3).compress(body, asbytes=True))
+        # A page that is torn by a kill is in no journal, and written over by the next pull.
+        (self.folder / kept.lines).write_bytes(lines)
+        (self.folder / kept.page).write_bytes(pa.Codec("zstd", 3).compress(body, asbytes=True))
         record: dict[str, Any] = {**kept.__dict__, "facts": facts.as_dict()}
-        with (self.folder / JOURNAL).open("ab") as journal:
-            journal.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+        if self._journal is None:
+            self._journal = (self.folder / JOURNAL).open("ab", buffering=0)
+        self._journal.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
         self.pages.append(kept)
         return kept
 
@@ -96,6 +100,8 @@ class Book:
         return size
 
     def close(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -175,7 +175,7 @@ def test_changes_and_deletions_follow_with_few_rows(emulator, fx):
         Faults(add_field="field_Ab1Cd__c"),
         Faults(clock_skew=86_400),
     ],
-    ids=lambda item: next(iter(item.model_fields_set)),
+    ids=lambda item: "-".join(sorted(item.model_fields_set)),
 )
 def test_faults_that_can_be_survived_are(emulator, fx, faults):
     emulator.faults = faults

@@ -82,7 +82,7 @@ def test_changes_and_deletions_come_with_the_next_pull(source, system):
         Faults(add_field="New__c"),
         Faults(truncate_page=2),
     ],
-    ids=lambda item: next(iter(item.model_fields_set)),
+    ids=lambda item: "-".join(sorted(item.model_fields_set)),
 )
 def test_what_may_pass_is_asked_again(source, system, faults):
     system.faults = faults

@@ -129,7 +129,7 @@ def test_what_never_changed_is_found_by_its_creation(source, system):
         Faults(add_field="ZZ_NEW"),
         Faults(truncate_page=2),
     ],
-    ids=lambda item: next(iter(item.model_fields_set)),
+    ids=lambda item: "-".join(sorted(item.model_fields_set)),
 )
 def test_what_may_pass_is_asked_again(source, system, faults):
     system.faults = faults

@@ -19,7 +19,7 @@ from sandbox.store import Store, write_store
 from sources.connectors import expanded
 from sources.connectors.dingtalk import DingTalk, DingTalkFlow
 from sources.contract import Source
-from tests.vendor_rows import CONTRACTS, PULLED_AT, Pulls, four_months
+from tests.vendor_rows import CONTRACTS, PULLED_AT, Pulls, drafted, four_months
 from tieout.ingest.intake.ask import Ask
 from tieout.ingest.intake.http.metadata import asker
 from tieout.ingest.intake.http.pull import opened
@@ -331,3 +331,22 @@ def test_it_says_what_its_objects_hold(system, tmp_path):
     head, values, tasks = DingTalkFlow().discover(ask, ["approval/PROC-1", "approval/PROC-1#tasks"])
     assert head.key == ("instance_id",) and values.parent == tasks.parent == "approval/PROC-1"
     assert "unverified" in next(field.doubt or "" for field in head.fields if field.id == "created_at")
+
+
+def test_a_drafted_contract_loads_as_it_is(system, tmp_path):
+    options = {name: f"env:HC_DINGTALK_{name.upper()}" for name in ("app_key", "app_secret")}
+    source = drafted("dingtalk", system.address, options, tmp_path)
+    quick = source.limits.model_copy(update={"requests_per_second": 500.0})
+    small = Pulls(source.model_copy(update={"limits": quick}), tmp_path / "warehouse")
+    small.refresh()
+
+    def keys(stream: str, *columns: str) -> set[tuple]:
+        listed = ", ".join(columns)
+        return set(small.rows(f'select {listed} from raw_drafted."{stream}" where not _is_deleted'))
+
+    store = system.store
+    assert keys("department", "dept_id") == {(row["dept_id"],) for row in store.rows("department")}
+    assert {key[0] for key in keys("user", "user_id")} == {row["userid"] for row in store.rows("user")}
+    assert keys("attendance", "user_id", "check_type", "planned_at") == {
+        (row["userId"], row["checkType"], instant(row["baseCheckTime"])) for row in store.rows("attendance")
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -314,7 +315,7 @@ def test_a_killed_pull_asks_only_for_what_is_missing(system, tmp_path, monkeypat
 
     rows, streams = things(system)
     made = Puller(http_source(system.url, streams), tmp_path)
-    real, add = book._write, book.Book.add
+    real, add = Path.write_bytes, book.Book.add
     written = []
 
     def write(path, content):
@@ -333,7 +334,7 @@ def test_a_killed_pull_asks_only_for_what_is_missing(system, tmp_path, monkeypat
         return kept
 
     with monkeypatch.context() as patch:
-        patch.setattr(book, "_write", write)
+        patch.setattr(Path, "write_bytes", write)
         patch.setattr(book.Book, "add", added)
         with pytest.raises(Killed):
             made.pull()

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from sources.connectors import expanded
 from sources.contract import ContractError, Source, read_source
 from tieout.ingest.drift.evolved import column_id
 
@@ -157,7 +158,7 @@ def _edited(
             f"(an anchor, or an unusual layout?). Nothing was changed; edit that line by hand."
         )
     try:
-        Source.model_validate(meant)
+        Source.model_validate(expanded(meant))
     except ValidationError as error:
         lines = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
         raise ContractError(

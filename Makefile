@@ -7,7 +7,7 @@ READY := .venv/.ready
 export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
-.PHONY: help setup demo test test-fast check witness format sync dev serve lock clean
+.PHONY: help setup demo test test-nightly test-fast check witness format sync dev serve lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,10 +33,13 @@ serve: $(READY)  ## open the SQL door (psql, BI tools)
 	@$(BIN)/tieout serve
 
 test: $(READY) check  ## everything that must hold before a change lands
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not nightly"
+
+test-nightly: $(READY)  ## what takes minutes and rarely breaks: a rollout system by system
+	@$(BIN)/python -m pytest -m nightly
 
 test-fast: $(READY)  ## unit, contract and warehouse tests without servers or the company
-	@$(BIN)/python -m pytest -n 2 -m "not company and not slow"
+	@$(BIN)/python -m pytest -n 2 -m "not company and not slow and not nightly"
 
 check: $(READY)  ## format, lint, types, import rules, generated files
 	@$(BIN)/ruff format --check --quiet . || { echo "repeat with: make format"; exit 1; }

@@ -180,6 +180,7 @@ def raw_tables(company: Company, source: str) -> dict[str, int]:
     return dict(company.rows(" union all ".join(counts)))
 
 
+@pytest.mark.nightly
 def test_a_group_begins_with_one_system_and_adds_the_next(rollout: Company, group: Group) -> None:
     assert raw_tables(rollout, FIRST) == raw_tables(group, FIRST)
     assert rollout.value("select count(*) from marts.fct_sales_order_line") == 0

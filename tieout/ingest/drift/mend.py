@@ -152,7 +152,7 @@ def _edited(
         meant = yaml.safe_load(new)
     except yaml.YAMLError:
         meant = None
-    if meant != intended or _order(meant, stream) != _order(intended, stream):
+    if meant is None or meant != intended or _order(meant, stream) != _order(intended, stream):
         raise ContractError(
             f"{path}: the edit of {stream}.{column} would not have said exactly what was intended "
             f"(an anchor, or an unusual layout?). Nothing was changed; edit that line by hand."

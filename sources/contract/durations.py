@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-_DURATION = re.compile(r"^(\d+)(s|m|h|d)$")
+_DURATION = re.compile(r"(\d+)(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -17,7 +17,7 @@ def duration(text: str) -> timedelta:
 
     Raises: ValueError for anything else.
     """
-    match = _DURATION.match(text)
+    match = _DURATION.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is no duration; write 90s, 15m, 72h or 3d")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})

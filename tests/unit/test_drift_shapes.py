@@ -151,6 +151,7 @@ def test_a_chinese_name_gets_an_ascii_one_and_always_the_same():
     assert column_id("批号", ()).startswith("x_")
     assert column_id("金额 (CNY)", ()).startswith("x_cny_")
     assert column_id("lot_no", ()) == "lot_no"
+    assert column_id("lot_no\n", ()) != "lot_no\n"
     assert column_id("Lot No", ()).startswith("x_lot_no_")
     assert column_id("_hash", ()) != "_hash"  # the loader's own
 

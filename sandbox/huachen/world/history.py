@@ -578,7 +578,9 @@ class _Company:
                 )
 
     def _supplier(self, item: Product) -> str:
-        supplier = self.parties[str(item.supplier)]
+        supplier, second = self.parties[str(item.supplier)], self.parties[str(item.second)]
+        if second.since <= self.today and self.dice.random() < 0.3:
+            return second.number
         if supplier.merged_into and supplier.merged_on and self.today >= supplier.merged_on:
             return supplier.merged_into
         return supplier.number

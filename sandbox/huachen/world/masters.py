@@ -221,9 +221,22 @@ def _products(world: World) -> None:
     cost = {}
     for place, (code, name, spec, unit, price, pack_unit, pack) in enumerate(_MATERIALS):
         cost[code] = Decimal(price)
-        supplier = f"S{place // 2 + 1:04d}"  # two materials each
+        # Two materials each, of the first and of the second choice.
+        first, second = f"S{place // 2 + 1:04d}", f"S{place // 2 + 9:04d}"
         world.products.append(
-            Product(code, name, spec, "material", unit, cost[code], Decimal(0), pack_unit, pack, supplier)
+            Product(
+                code,
+                name,
+                spec,
+                "material",
+                unit,
+                cost[code],
+                Decimal(0),
+                pack_unit,
+                pack,
+                first,
+                second=second,
+            )
         )
     for code, name, spec, unit, price, parts, shop in _FINISHED:
         amounts = tuple((part, Decimal(str(quantity))) for part, quantity in parts.items())

@@ -64,7 +64,7 @@ class Party:
 class Product:
     """`cost` is the standard cost of one `unit`; `price` net of tax (0 for materials). `pack` units come in one `pack_unit`.
 
-    `parts`: (material code, quantity for one). `shop` products are also sold in the shop.
+    `second`: where a material is bought when its supplier cannot. `parts`: (material code, quantity for one). `shop` products are also sold in the shop.
     """
 
     code: str
@@ -79,6 +79,7 @@ class Product:
     supplier: str | None = None
     parts: tuple[tuple[str, Decimal], ...] = ()
     shop: bool = False
+    second: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

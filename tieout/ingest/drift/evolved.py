@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Evolved = dict[str, dict[str, str]]  # id → {from, type}, as a manifest keeps it
 # What a column means is not known before somebody has said so: it is guarded like the most personal one.
 UNKNOWN_CLASS = "L4"
-_IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]*$")
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _LONGEST = 40
 
 
@@ -28,7 +28,12 @@ def column_id(name: str, taken: Collection[str]) -> str:
 
     A name that is an identifier stays as it is; another becomes `x_<its ASCII part>_<6 hex of the name>`.
     """
-    if _IDENTIFIER.match(name) and name not in taken and name not in TECHNICAL_COLUMNS and len(name) <= 60:
+    if (
+        _IDENTIFIER.fullmatch(name)
+        and name not in taken
+        and name not in TECHNICAL_COLUMNS
+        and len(name) <= 60
+    ):
         return name
     ascii_part = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     ascii_part = re.sub(r"[^a-z0-9]+", "_", ascii_part).strip("_")[:_LONGEST].strip("_")

@@ -19,7 +19,6 @@ import yaml
 
 from sandbox.huachen.world import World, history
 from sandbox.store import Store, Table
-from sources.connectors import expanded
 from sources.contract import Source
 from sources.contract.source import read_source
 from tests.conftest import SmallSource
@@ -48,7 +47,7 @@ def contract(
     document["connection"] = {"url": url, "options": {**own, **options}}
     if streams:
         document["streams"] = {key: document["streams"][key] for key in streams}
-    return Source.model_validate(expanded({**document, **more}))
+    return Source.model_validate({**document, **more})
 
 
 def drafted(vendor: str, url: str, options: dict[str, str], root: Path) -> Source:

@@ -32,8 +32,14 @@ def _ascii_identifier(value: str) -> str:
 Identifier = Annotated[str, AfterValidator(_ascii_identifier)]
 
 
-def explained(error: ValidationError) -> str:
+def faults(error: ValidationError) -> list[str]:
     """What is wrong, key by key, without the input: what was given by mistake may hold a password."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
-    )
+    places = (".".join(map(str, item["loc"])) for item in error.errors())
+    return [
+        f"{at}: {item['msg']}" if at else item["msg"] for at, item in zip(places, error.errors(), strict=True)
+    ]
+
+
+def explained(error: ValidationError) -> str:
+    """The same in one line."""
+    return "; ".join(faults(error))

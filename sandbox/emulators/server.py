@@ -12,6 +12,7 @@ import socketserver
 import threading
 import time
 import traceback
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +30,7 @@ __all__ = ["Call", "Emulator", "Refusal", "Reply", "json_text", "serve_all", "se
 MAX_CALLS_KEPT = 10_000
 
 
-class Emulator:
+class Emulator(ABC):
     """One tenant of one vendor's system.
 
     `options` are the credentials and settings this tenant has, `clock` gives epoch seconds, and `faults_file`, if
@@ -56,8 +57,8 @@ class Emulator:
 
     # --- what a vendor's class writes --------------------------------------------------------------
 
-    def answer(self, call: Call) -> Reply:
-        raise NotImplementedError
+    @abstractmethod
+    def answer(self, call: Call) -> Reply: ...
 
     def rate_error(self, call: Call) -> Reply:
         return Reply({"message": "too many requests"}, 429)

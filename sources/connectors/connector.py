@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -79,7 +80,7 @@ class Ask(Protocol):
     ) -> Any: ...
 
 
-class Connector:
+class Connector(ABC):
     """One vendor. Subclasses declare; `request` and `discover` are the two things each must write."""
 
     vendor: ClassVar[str]
@@ -104,13 +105,13 @@ class Connector:
             raise ValueError(f"connection.options: say {', '.join(missing)}; {self.en} needs it")
         return {name: str(value) for name, value in said.items()}
 
+    @abstractmethod
     def http(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """The contract's `http`: auth, errors, headers. `document` is the contract as written."""
-        raise NotImplementedError
 
+    @abstractmethod
     def request(self, name: str, stream: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
         """The stream's `from` and `request` (and what else it needs), from its `object`, columns and cursor."""
-        raise NotImplementedError
 
     def expanded(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """The contract with everything filled in that was not written; raises ValueError naming the stream."""
@@ -135,12 +136,12 @@ class Connector:
         """One cheap call that proves address, account and rights."""
         self.discover(ask, ())
 
+    @abstractmethod
     def discover(self, ask: Ask, objects: Iterable[str] | None = None) -> list[ObjectMeta]:
         """Metadata of these objects; None: of all that this account may read; (): nothing but the list, to test the account.
 
         One line of work per vendor that has metadata; a vendor without any returns what its sheet says.
         """
-        raise NotImplementedError
 
 
 def merged(made: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -16,7 +16,7 @@ from sources.contract.http import Http, family_faults
 from sources.contract.inbox import Inbox
 from sources.contract.references import ContractError, holds_a_secret, resolve
 from sources.contract.stream import BY_CURSOR, Stream
-from tieout.strict import Identifier, Strict, Title
+from tieout.strict import Identifier, Strict, Title, faults
 
 DATABASES = ("postgres", "mysql", "sqlite", "sqlserver", "oracle")
 
@@ -102,6 +102,11 @@ class Source(Strict):
     controls: dict[Identifier, SourceControl] = Field(default_factory=dict)
     streams: dict[Identifier, Stream]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _vendor_is_filled_in(cls, document: Any) -> Any:
+        return expanded(document) if isinstance(document, dict) else document
+
     @model_validator(mode="after")
     def _streams_fit_the_connector(self) -> Source:
         for name, stream in self.streams.items():
@@ -159,15 +164,12 @@ def read_source(path: Path) -> Source:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        source = Source.model_validate(expanded(document) if isinstance(document, dict) else document)
+        source = Source.model_validate(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except (OSError, yaml.YAMLError) as error:
         raise ContractError(f"{path}: cannot be read: {error}") from error
     except ValidationError as error:
-        lines = [f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
-        raise ContractError(f"{path} does not keep the contract format:\n" + "\n".join(lines)) from None
-    except ValueError as error:
-        raise ContractError(f"{path} does not keep the contract format:\n  {error}") from None
+        lines = "\n  ".join(faults(error))
+        raise ContractError(f"{path} does not keep the contract format:\n  {lines}") from None
     if source.name != path.parent.name:
         raise ContractError(f"{path}: says source {source.name!r}, but lies in {path.parent.name!r}")
     return source

@@ -16,7 +16,6 @@ from sandbox.emulators.server import serving
 from sandbox.huachen.systems.dingtalk import OPTIONS, tables
 from sandbox.huachen.world import Spelling
 from sandbox.store import Store, write_store
-from sources.connectors import expanded
 from sources.connectors.dingtalk import DingTalk, DingTalkFlow
 from sources.contract import Source
 from tests.vendor_rows import CONTRACTS, PULLED_AT, Pulls, drafted, four_months
@@ -101,7 +100,7 @@ def pulls(system: Emulator, tmp_path, name: str = "hc_dingtalk", size: int = 50,
         for column, kind in columns.items():
             if column in stream["columns"]:
                 stream["columns"][column]["type"] = kind
-    return Pulls(Source.model_validate(expanded(document)), tmp_path)
+    return Pulls(Source.model_validate(document), tmp_path)
 
 
 def instant(text: str | None) -> datetime | None:

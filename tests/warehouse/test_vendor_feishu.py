@@ -16,7 +16,6 @@ from sandbox.emulators.server import serving
 from sandbox.huachen.systems.feishu import CODES, LEDGER, OPTIONS, tables
 from sandbox.huachen.world import Spelling
 from sandbox.store import Store, write_store
-from sources.connectors import expanded
 from sources.connectors.feishu import Feishu
 from sources.contract import Source
 from tests.vendor_rows import CONTRACTS, PULLED_AT, Pulls, contract, four_months
@@ -90,7 +89,7 @@ def pulls(system: Emulator, tmp_path, *streams: str, span: str = "900d", **writt
             stream["request"]["for_each"] = {"list": {"span": span}}
     if "spare_part" in document["streams"]:
         document["streams"]["spare_part"]["request"]["paging"] = {"size": 3}
-    return Pulls(Source.model_validate(expanded(document)), tmp_path)
+    return Pulls(Source.model_validate(document), tmp_path)
 
 
 def instant(text: str | None) -> datetime | None:

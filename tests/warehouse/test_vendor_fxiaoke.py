@@ -15,7 +15,6 @@ from sandbox.emulators.faults import Faults
 from sandbox.emulators.fxiaoke import Fxiaoke
 from sandbox.emulators.server import serving
 from sandbox.store import Field, Store, Table, write_store
-from sources.connectors import expanded
 from sources.contract import Source
 from tests.vendor_rows import Pulls, quick
 from tieout.ingest.drafting.vendor import VendorWanted, draft_vendor
@@ -117,7 +116,7 @@ def emulator(tmp_path, monkeypatch):
 
 @pytest.fixture
 def fx(emulator, tmp_path) -> Pulls:
-    return small(Source.model_validate(expanded(document(emulator.address))), tmp_path)
+    return small(Source.model_validate(document(emulator.address)), tmp_path)
 
 
 def assert_same(emulator: Fxiaoke, source: Pulls) -> None:
@@ -229,13 +228,11 @@ def test_a_right_that_is_taken_away_stops_that_stream_alone(emulator, fx):
 
 def test_the_operator_sees_what_he_may(emulator, tmp_path):
     emulator.options |= {"sees": json.dumps({"FSUID_1": ["FSUID_1"]})}
-    source = small(
-        Source.model_validate(expanded(document(emulator.address, mobile="13800000002"))), tmp_path
-    )
+    source = small(Source.model_validate(document(emulator.address, mobile="13800000002")), tmp_path)
     source.refresh("sales_order")
     assert {row["owner"] for row in source.loaded("sales_order").values()} == {"FSUID_1"}
     nobody = small(
-        Source.model_validate(expanded(document(emulator.address, mobile="13899999999"))), tmp_path / "other"
+        Source.model_validate(document(emulator.address, mobile="13899999999")), tmp_path / "other"
     )
     said = nobody.refused("sales_order")
     assert "no user has the number in connection.options.mobile" in said and "13899999999" not in said
@@ -252,7 +249,7 @@ def test_a_draft_loads_every_row(emulator, tmp_path, unsaid):
     }
     wanted = VendorWanted("drafted", "fxiaoke", emulator.address, options)
     draft = draft_vendor(wanted, tmp_path / "state")
-    source = small(Source.model_validate(expanded(yaml.safe_load(draft.text))), tmp_path)
+    source = small(Source.model_validate(yaml.safe_load(draft.text)), tmp_path)
     assert draft.streams == 3
     visits = next(stream for stream in source.source.streams.values() if stream.object == "object_Vx1st__c")
     assert "__c" not in " ".join(visits.columns), "named by its title"

@@ -15,7 +15,6 @@ from sandbox.emulators.server import serving
 from sandbox.huachen.systems.crm import LINES, OPTIONS, tables
 from sandbox.huachen.world import Spelling
 from sandbox.store import Store, write_store
-from sources.connectors import expanded
 from sources.connectors.jiandaoyun import Jiandaoyun
 from sources.contract import Source
 from tests.vendor_rows import CONTRACTS, PULLED_AT, Pulls, contract, four_months
@@ -167,7 +166,7 @@ def test_by_changes_nothing_is_lost_whether_the_filter_is_heeded_or_not(system, 
         "customer": document["streams"]["customer"]
         | {"load": "incremental", "cursor": ["updated_at"], "deletes": "keys"}
     }
-    source = Source.model_validate(expanded(document))
+    source = Source.model_validate(document)
     small = Pulls(source, tmp_path)
     small.refresh()
     keys = [row["_id"] for row in system.store.rows("customer")]

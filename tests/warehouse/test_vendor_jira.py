@@ -16,7 +16,7 @@ from sandbox.huachen.systems import jira
 from sandbox.huachen.world.records import Employee, Party, Ticket, World
 from sandbox.huachen.world.spelling import Spelling
 from sandbox.store import Store, write_store
-from sources.connectors import connector_for, expanded
+from sources.connectors import connector_for
 from sources.contract import Source
 from tests.vendor_rows import CONTRACTS, Pulls, announced, quick
 
@@ -115,7 +115,7 @@ def test_server_is_read_by_the_same_contract(running, tmp_path, monkeypatch):
     text = (CONTRACTS / "hc_jira" / "source.yaml").read_text(encoding="utf-8").replace("accountId", "name")
     document = yaml.safe_load(text)
     document["connection"]["options"] |= {"kind": "server", "user": ""}
-    source = quick(Source.model_validate(expanded(document)))
+    source = quick(Source.model_validate(document))
     small = Pulls(source, tmp_path / "other")
     small.refresh()
     assert_same(emulator, small)

@@ -12,7 +12,6 @@ from sandbox.emulators.sap import TOKEN, Sap
 from sandbox.emulators.server import serving
 from sandbox.huachen.systems import sap
 from sandbox.store import Store, write_store
-from sources.connectors import expanded
 from sources.connectors.sap import Sap as Connector
 from sources.contract import Source
 from tests.vendor_rows import CONTRACTS, Pulls, announced
@@ -201,7 +200,7 @@ def test_oauth_in_place_of_a_password(system, tmp_path, monkeypatch):
     }
     for name, value in (("T_CLIENT", "100"), ("T_ID", "TIEOUT"), ("T_SECRET", "a-long-secret")):
         monkeypatch.setenv(name, value)
-    source = Pulls(Source.model_validate(expanded(document)), tmp_path)
+    source = Pulls(Source.model_validate(document), tmp_path)
     system.faults = Faults(expire_session_after=2)
     source.refresh(*ORDER)
     assert_all_equal(source, system, *ORDER)

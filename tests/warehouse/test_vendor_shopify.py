@@ -12,7 +12,6 @@ from sandbox.emulators.server import serving
 from sandbox.emulators.shopify import Shopify
 from sandbox.huachen.systems import shopify
 from sandbox.store import Store, write_store
-from sources.connectors import expanded
 from sources.connectors.shopify import Shopify as Connector
 from sources.contract import Source
 from tests.vendor_rows import CONTRACTS, Pulls, quick
@@ -42,7 +41,7 @@ def shop(system: Shopify, root, monkeypatch, **options: str) -> Pulls:
     monkeypatch.setattr("tieout.ingest.manners.FIRST_BACKOFF", 0.001)
     document = yaml.safe_load((CONTRACTS / "hc_shopify" / "source.yaml").read_text())
     document["connection"]["options"] |= {"page": "2"} | options
-    made = quick(Source.model_validate(expanded(document)))
+    made = quick(Source.model_validate(document))
     return Pulls(made, root)
 
 

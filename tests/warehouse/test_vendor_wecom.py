@@ -16,7 +16,6 @@ from sandbox.emulators.wecom import WeCom as Emulator
 from sandbox.huachen.systems.wecom import OPTIONS, TEMPLATE, tables
 from sandbox.huachen.world import Spelling
 from sandbox.store import Store, write_store
-from sources.connectors import expanded
 from sources.connectors.wecom import WeCom
 from sources.contract import Source
 from tests.vendor_rows import CONTRACTS, PULLED_AT, Pulls, four_months
@@ -69,7 +68,7 @@ def pulls(system: Emulator, tmp_path, **request) -> Pulls:
     document["connection"]["url"] = system.address
     document["limits"]["retries"] = 3
     document["streams"][STREAM]["request"] = {"beginning": "2024-01-01", **request}
-    return Pulls(Source.model_validate(expanded(document)), tmp_path)
+    return Pulls(Source.model_validate(document), tmp_path)
 
 
 def assert_equal(system: Emulator, small: Pulls) -> None:

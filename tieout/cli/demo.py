@@ -152,7 +152,7 @@ def _next(settings: Settings) -> None:
         ("which rows", "tieout trace revenue_amount_net --period 2025-11"),
         (
             "what came in",
-            "tieout controls · tieout quarantine · tieout drift; tieout prove replay (six minutes)",
+            "tieout controls · tieout quarantine · tieout drift; tieout prove replay",
         ),
         ("SQL", 'tieout query "select * from metrics.metric_catalog"'),
         ("BI tools, psql", "make serve: prints the connection, the logins and where their passwords lie"),

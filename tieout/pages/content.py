@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
+from sources.connectors import connector_for
 from sources.contract import Source
 from tieout.engine import quoted
 from tieout.engine import relations as every_relation
@@ -19,7 +20,7 @@ from tieout.ingest.status import Quarantined, open_quarantine
 from tieout.metrics.answer import answer
 from tieout.metrics.errors import MetricError
 from tieout.pages.personal import WITHHELD, Personal, key_is_shown, personal, reason_shown
-from tieout.pages.words import Both, said
+from tieout.pages.words import CONNECTOR, Both, said
 from tieout.tie.results import (
     Break,
     BridgeStep,
@@ -158,7 +159,7 @@ class Module:
     module: str
     source: str
     title: Both
-    connector: str
+    door: Both
     streams: tuple[Stream, ...]
     whole: tuple[int, int] = (0, 0)  # totals of the whole system, and how many of them agree
 
@@ -523,13 +524,21 @@ def _modules(
             module,
             name,
             Both(sources[name].title.zh, sources[name].title.en),
-            sources[name].connector,
+            _door(sources[name]),
             tuple(streams),
             # They belong to no stream: the system's own module shows them, or its only one.
             totals.get((name, ""), (0, 0)) if module == _home(sources[name]) else (0, 0),
         )
         for (module, name), streams in modules.items()
     )
+
+
+def _door(source: Source) -> Both:
+    """How the system is asked: as its vendor calls it, else by the kind of door."""
+    if source.vendor:
+        vendor = connector_for(source.vendor)
+        return Both(vendor.zh, vendor.en)
+    return CONNECTOR[source.connector]
 
 
 def _home(source: Source) -> str:

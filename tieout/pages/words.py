@@ -66,6 +66,9 @@ DEPARTMENT = {
     "purchasing": Both("采购", "Purchasing"),
     "finance": Both("财务", "Finance"),
     "hr": Both("人事", "HR"),
+    "service": Both("售后", "Service"),
+    "ecommerce": Both("电商", "E-commerce"),
+    "administration": Both("行政", "Administration"),
     "data": Both("数据", "Data"),
     "platform": Both("平台", "Platform"),
 }

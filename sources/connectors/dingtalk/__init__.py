@@ -73,21 +73,23 @@ NEW_ERRORS = {
 }
 
 
-_OPTIONS = (
-    Option("app_key", "AppKey", "App key", example="dinghc7r2v0k5wq1xz"),
-    Option("app_secret", "AppSecret", "App secret", secret=True),
-)
+class _Generation(Connector):
+    """What both interfaces have in common: one application, and how hard it may ask."""
+
+    module = "hr"
+    options = (
+        Option("app_key", "AppKey", "App key", example="dinghc7r2v0k5wq1xz"),
+        Option("app_secret", "AppSecret", "App secret", secret=True),
+    )
+    limits: ClassVar[Mapping[str, Any]] = {"requests_per_second": 10, "concurrency": 1}
+    missing = ("",)
 
 
-class DingTalk(Connector):
+class DingTalk(_Generation):
     """The old interface: the directory and attendance."""
 
     vendor, zh, en = "dingtalk", "钉钉", "DingTalk"
     url = "https://oapi.dingtalk.com"
-    module = "hr"
-    options = _OPTIONS
-    limits: ClassVar[Mapping[str, Any]] = {"requests_per_second": 10, "concurrency": 1}
-    missing = ("",)
 
     def http(self, document: Mapping[str, Any]) -> dict[str, Any]:
         auth = {
@@ -125,15 +127,11 @@ class DingTalk(Connector):
         return [item for item in (DEPARTMENT, USER, CLOCK) if wanted is None or item.id in wanted]
 
 
-class DingTalkFlow(Connector):
+class DingTalkFlow(_Generation):
     """The new interface: approvals."""
 
     vendor, zh, en = "dingtalk_flow", "钉钉审批", "DingTalk approvals"
     url = "https://api.dingtalk.com"
-    module = "hr"
-    options = _OPTIONS
-    limits: ClassVar[Mapping[str, Any]] = {"requests_per_second": 10, "concurrency": 1}
-    missing = ("",)
 
     def http(self, document: Mapping[str, Any]) -> dict[str, Any]:
         auth = {

@@ -83,7 +83,9 @@ def draft(wanted: Wanted) -> Draft:
         raise SourceError(
             f"{wanted.name}: none of the tables can be read ({'; '.join(left_out[:3])}). Nothing was drafted."
         )
-    return _checked(_written(wanted, looked, left_out))
+    made = _written(wanted, looked, left_out)
+    read_back(made.text)
+    return made
 
 
 def _empty(wanted: Wanted) -> Source:
@@ -170,9 +172,11 @@ def _written(wanted: Wanted, looked: list[tuple[Table, Look]], left_out: list[st
     return Draft("\n".join(lines) + "\n", len(looked), sum(len(table.fields) for table, _ in looked), notes)
 
 
-def _checked(made: Draft) -> Draft:
-    """The draft, once it reads as a contract; anything else is a fault of this module."""
+def read_back(text: str) -> None:
+    """A draft must read as a contract; anything else is a fault of this package, or of a connector's metadata.
+
+    Raises: ValueError.
+    """
     import yaml
 
-    Source.model_validate(yaml.load(made.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    return made
+    Source.model_validate(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))

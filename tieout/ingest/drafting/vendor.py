@@ -14,7 +14,7 @@ from sources.connectors import CONNECTORS, connector_for
 from sources.connectors.connector import Ask, Connector, FieldMeta, ObjectMeta
 from sources.contract import ContractError, Source
 from sources.contract.references import is_reference
-from tieout.ingest.drafting import Draft
+from tieout.ingest.drafting import Draft, read_back
 from tieout.ingest.drafting.catalogue import Field, Table
 from tieout.ingest.drafting.classes import sensitivity
 from tieout.ingest.drafting.names import identifiers
@@ -82,7 +82,7 @@ def draft_vendor(wanted: VendorWanted, state: Path) -> Draft:
             f"Ask the owner of the system to grant the account what it should read."
         )
     text = "\n".join([*_head(vendor, wanted, objects), *_streams(objects)]) + "\n"
-    _read_back(text)
+    read_back(text)
     notes = [f"{item.id} ({item.title}): {item.doubt}" for item in objects if item.doubt]
     return Draft(text, len(objects), sum(len(item.fields) for item in objects), tuple(notes))
 
@@ -154,7 +154,7 @@ def _empty(vendor: Connector, wanted: VendorWanted) -> Source:
     from pydantic import ValidationError
 
     try:
-        return Source.model_validate(vendor.expanded(_document(vendor, wanted)))
+        return Source.model_validate(_document(vendor, wanted))
     except ValidationError as error:
         raise ContractError(f"{wanted.name}: {explained(error)}. Nothing was drafted.") from None
 
@@ -248,13 +248,3 @@ def _column(item: ObjectMeta, part: FieldMeta, name: str, is_key: bool) -> str:
     return (
         f"      {scalar(name)}: {{{', '.join(parts)}}}{remark('; '.join(item for item in remarks if item))}"
     )
-
-
-def _read_back(text: str) -> None:
-    """Raises: ValueError if the draft is no contract: a fault of the connector's metadata or of this module."""
-    import yaml
-
-    from sources.connectors import expanded
-
-    document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    Source.model_validate(expanded(document))

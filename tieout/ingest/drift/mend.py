@@ -18,9 +18,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from sources.connectors import expanded
 from sources.contract import ContractError, Source, read_source
 from tieout.ingest.drift.evolved import column_id
+from tieout.strict import explained
 
 
 @dataclass(frozen=True)
@@ -158,11 +158,10 @@ def _edited(
             f"(an anchor, or an unusual layout?). Nothing was changed; edit that line by hand."
         )
     try:
-        Source.model_validate(expanded(meant))
+        Source.model_validate(meant)
     except ValidationError as error:
-        lines = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
         raise ContractError(
-            f"{path}: with {stream}.{column} changed the contract would not hold: {'; '.join(lines)}. "
+            f"{path}: with {stream}.{column} changed the contract would not hold: {explained(error)}. "
             f"Nothing was changed."
         ) from None
     _replace(path, new)

@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from sources.contract import ContractError, Source
-from tieout.ingest.drafting import Draft
+from sources.contract import ContractError
+from tieout.ingest.drafting import Draft, read_back
 from tieout.ingest.drafting.write import remark, scalar, title
 from tieout.ingest.errors import SourceError
 from tieout.ingest.profiling import Found, Profile
@@ -56,7 +56,7 @@ def draft_profile(profile: Profile, name: str, door: Door | None = None, owner: 
         )
     text = "\n".join([*_head(name, owner, door, host[0][0] if host else None, list(kept.values())),
                       *streams(kept, profile, door)]) + "\n"  # fmt: skip
-    _read_back(text)
+    read_back(text)
     return Draft(text, len(kept), sum(len(item.columns) for item in kept.values()), tuple(notes))
 
 
@@ -204,10 +204,3 @@ def _errors(every: list[Drafted]) -> dict[str, Any]:
         if (message := item.found.paging.get("message")) and said:
             said["message"] = message[1].what
     return said
-
-
-def _read_back(text: str) -> None:
-    """The draft must read as a contract; anything else is a fault of this module."""
-    import yaml
-
-    Source.model_validate(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))

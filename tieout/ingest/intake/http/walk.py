@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -30,7 +31,7 @@ class Walked:
     leg: Leg = field(default_factory=Leg)
 
 
-class Walker:
+class Walker(ABC):
     """Walks over the pages of one question and keeps them in a book."""
 
     united = True  # whether two passes that each missed rows may make a whole together
@@ -42,16 +43,16 @@ class Walker:
         self.prefix = prefix  # before the names of its legs, which share the book with others
         self.where = f"{requests.where}: {path}"
 
+    @abstractmethod
     def taken(self, answer: Answer, leg: Leg) -> tuple[Lines, Facts]:
         """The rows of one page and what is to be known of it.
 
         Raises: NotThatFormat.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def count(self, pages: list[Kept]) -> int:
         """How many different rows these pages hold."""
-        raise NotImplementedError
 
     def walked(self) -> Iterator[Walked]:
         """Every leg.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tieout.memory import peak_memory
 
 CONTRACT = """
 source: bench
@@ -169,7 +172,7 @@ def main(variant: str, dsn: str, folder: str) -> None:
     print(
         json.dumps({
             "wall": time.perf_counter() - started, "cpu": time.process_time() - before,
-            "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "rows": rows,
+            "memory": round(peak_memory()), "rows": rows,
         })
     )  # fmt: skip
     shutil.rmtree(place, ignore_errors=True)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,10 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tieout.memory import peak_memory
 
 PROJECT = Path(__file__).resolve().parent.parent
 SIZE = 1_000
@@ -215,7 +218,7 @@ class Measure:
         self.cpu, self.wall = time.process_time(), time.perf_counter()
 
     def end(self) -> None:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_memory()
         cpu, wall = time.process_time() - self.cpu, time.perf_counter() - self.wall
         print("MEASURED", json.dumps({"cpu": cpu, "wall": wall, "peak": peak}), flush=True)
 
@@ -277,7 +280,6 @@ if __name__ == "__main__":
         threading.stack_size(1 << 20)
         serve(int(arguments[1]))
     elif arguments[:1] and arguments[0] in WAYS:
-        sys.path.insert(0, str(PROJECT))
         rows = WAYS[arguments[0]](arguments[1], int(arguments[2]), Path(arguments[3]))
         print("ROWS", *rows)
     else:

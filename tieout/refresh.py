@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 
 EVERYTHING = Wanted()
+# What dbt calls its nodes, where its plural is not a plain s.
+_KINDS = {"saved_query": "saved queries"}
 
 
 class Exit(IntEnum):
@@ -309,7 +311,9 @@ def transform(settings: Settings, progress: Progress) -> None:
     except dbt.TransformError:
         progress.end("models do not build", ok=False)
         raise
-    progress.end(", ".join(f"{count} {kind}s" for kind, count in sorted(counts.items())))
+    progress.end(
+        ", ".join(f"{count} {_KINDS.get(kind, kind + 's')}" for kind, count in sorted(counts.items()))
+    )
 
 
 def measure(settings: Settings, progress: Progress) -> None:

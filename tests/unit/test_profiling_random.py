@@ -50,6 +50,7 @@ ROWS = st.lists(st.dictionaries(NAME, JSON, min_size=1, max_size=5), min_size=1,
 @example(document=[{"a": 1e300, "b": 1e-300}, {"a": 12345678901234567890123, "b": 0.1}], door=None)
 @example(document=[{"no": 1, "on": 2, "null": 3, "Y": 4}], door=None)
 @example(document=[{"id": "¹"}, {"id": "٣"}], door=None)
+@example(document=[{"parent": {"_each": None}, "id": 1}, {"parent._each": 2, "_each": 3, "id": 2}], door=None)
 @example(document={"parent": [{"parent": {"id": 1}, "x": [{"y": 1}]}]}, door=None)
 def test_a_profile_never_fails(tmp_path, document, door):
     path = tmp_path / "any.json"

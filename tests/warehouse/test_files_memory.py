@@ -14,21 +14,19 @@ MB = 2**20
 ALLOWED = 250
 
 MEASURED = """
-import resource, sys
+import sys
 from pathlib import Path
 from tests.deliveries import _engine, delivered
 from tieout.ingest.intake.files.drop import parse
+from tieout.memory import peak_memory
 import duckdb, numpy, pyarrow.csv, pyarrow.parquet, defusedxml.ElementTree
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 file, kind = Path(sys.argv[1]), sys.argv[2]
 form = {"kind": kind, **({"records": "row"} if kind == "xml" else {})}
 delivery = delivered(file.parent, file.name, None, form, {"no": "no", "note": "note"})
 _engine().execute("set memory_limit = '100MB'")
-before = peak()
-print(parse(_engine(), delivery).rows, round(peak() - before))
+before = peak_memory()
+print(parse(_engine(), delivery).rows, round(peak_memory() - before))
 """
 
 TEXT = "华辰精工有限公司, 上海市浦东新区 " * 2

@@ -31,13 +31,14 @@ COLUMNS = {
     "kind": "integer", "words": "text", "more": "text", "a": "bigint", "b": "bigint", "day": "date", "flag": "text",
 }  # fmt: skip
 PULL = """
-import json, resource, sys, time
+import json, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from sources.contract import Source
 from tieout.ingest.extract import extract_source
 from tieout.ingest.intake.ask import Ask
 from tieout.ingest.landing import Landing
+from tieout.memory import peak_memory
 
 source, folder = Source.model_validate(json.loads(sys.argv[1])), Path(sys.argv[2])
 started = time.perf_counter()
@@ -45,7 +46,7 @@ started = time.perf_counter()
 seconds = time.perf_counter() - started
 if outcome.error:
     raise outcome.error
-print(json.dumps([outcome.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, round(seconds, 1)]))
+print(json.dumps([outcome.rows, round(peak_memory()), round(seconds, 1)]))
 """
 
 

@@ -46,6 +46,7 @@ def demo(
     from tieout.cli.company import company
     from tieout.cli.refresh import say
     from tieout.cli.show import Lines
+    from tieout.memory import peak_memory
     from tieout.refresh import refresh
     from tieout.settings import settings
 
@@ -58,7 +59,7 @@ def demo(
     say(outcome)
     if outcome.state in ("published", "unchanged"):
         _screen(settings(), outcome)
-    print(f"\n{time.perf_counter() - started:.1f} s in all")
+    print(f"\n{time.perf_counter() - started:.1f} s in all, at most {peak_memory():,.0f} MB of memory")
     sys.exit(int(outcome.exit))
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from tieout.ingest.profiling.gathered import Gathered, Steps
 
+# What a contract calls the item a row was asked for: a field of that name cannot be promised.
+_TAKEN = frozenset({"_each", "parent._each"})
 _INSIDE = 6  # objects inside objects of a row; deeper ones stay JSON text
 GENERIC = frozenset(
     [
@@ -106,7 +108,7 @@ class Rows:
         for key, value in node.items():
             here = (*steps, key)
             full = (*path, *here)
-            if not key or "\x1f" in key or here == ("_each",):
+            if not key or "\x1f" in key or ".".join(here) in _TAKEN:
                 continue
             rows = full in self.lists and full not in self.no_rows
             if rows and isinstance(value, list | dict):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +20,17 @@ OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions":
 
 
 def connect(
-    path: Path | str = ":memory:", *, read_only: bool = False, memory: str | None = None
+    path: Path | str = ":memory:",
+    *,
+    read_only: bool = False,
+    memory: str | None = None,
+    ordered: bool = False,
 ) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB file (or memory) that never reaches for the network; times are in UTC.
 
     Args:
         memory: Bound of DuckDB's buffers, such as INGEST_MEMORY; four fifths of the machine's, if not given.
+        ordered: Rows keep their order also where memory is bounded.
     """
     import duckdb
 
@@ -32,8 +39,12 @@ def connect(
     con.execute("set enable_progress_bar = false")  # it would write into what a command prints
     if memory:
         con.execute(f"set memory_limit = '{memory}'")
-        # Order inside a table carries no meaning on the way in, and keeping it costs half the speed.
-        con.execute("set preserve_insertion_order = false")
+        if not ordered:
+            # Order inside a table carries no meaning on the way in, and keeping it costs half the speed.
+            con.execute("set preserve_insertion_order = false")
+        if str(path) == ":memory:":  # what does not fit would go to the folder somebody happens to stand in
+            spill = Path(tempfile.gettempdir()) / f"tieout-spill-{os.getpid()}"
+            con.execute(f"set temp_directory = {literal(str(spill))}")
     return con
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # What decides what is published; Python too, since rows, metrics and identities are made by it. Pages and the
 # command line only show it.
-_MAKING = ("doors", "ingest", "metrics", "tie", "transform")
+_MAKING = ("doors", "ingest", "master_data", "metrics", "tie", "transform")
 DEFINING = ("sources", "dbt_project", "expectations", *(f"tieout/{part}" for part in _MAKING))
 _SUFFIXES = {".py", ".sql", ".yml", ".yaml", ".csv"}
 
@@ -49,6 +49,12 @@ def definition_version(project: Path) -> str:
                 digest.update(str(path.relative_to(project)).encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def decided_version(master: Path) -> str:
+    """Which decisions on master data there are; their names follow from their content. Empty without any."""
+    names = sorted(str(path.relative_to(master)) for path in master.glob("*/decisions/*.json"))
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:8] if names else ""
 
 
 def raw_version(con: duckdb.DuckDBPyConnection) -> str:

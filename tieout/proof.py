@@ -173,7 +173,14 @@ def _run(
 ) -> dict[str, str]:
     """Build one variant in processes of its own; returns the content hash of every table."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / "landing").symlink_to(landing.root, target_is_directory=True)
+    # Keys that were given are part of what is replayed; each variant goes on from a copy of its own.
+    own = Settings(home=home)
+    own.landing.mkdir()
+    for there in landing.root.iterdir():
+        if there.name == own.master.name:
+            shutil.copytree(there, own.master)
+        else:
+            (own.landing / there.name).symlink_to(there, target_is_directory=True)
     if variant.kill:
         code = _process(settings, home, variant, raw_only=raw_only, kill=variant.kill)
         if code != -signal.SIGKILL:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from sources.contract import Source, read_sources
 from tieout.engine import INGEST_MEMORY, connect, constants, literal
-from tieout.fingerprint import definition_version, raw_version
+from tieout.fingerprint import decided_version, definition_version, raw_version
 from tieout.ingest.controls import compare_controls
 from tieout.ingest.drift import comment_columns, effective_sources, open_holds
 from tieout.ingest.extract import extract_all
@@ -29,7 +29,7 @@ from tieout.ingest.landing import shared
 from tieout.ingest.ledger import advance_watermarks, ensure_ledger
 from tieout.ingest.load import Loaded, load_pending, pending
 from tieout.ingest.status import open_quarantine, veiled
-from tieout.ingest.switches import switched_off
+from tieout.ingest.switches import missing, switched_off
 from tieout.ingest.tables import ensure_raw_tables
 from tieout.ingest.wanted import Wanted
 from tieout.progress import Progress
@@ -283,7 +283,7 @@ def reservations(settings: Settings, sources: Mapping[str, Source]) -> list[str]
     staging = settings.dbt_project / "models" / "staging"
     off = [
         f"{name} is switched off since {item.at[:10]} ({item.by}: {item.reason}): what reads it is without it"
-        for name, item in switched_off(settings.home).items()
+        for name, item in missing(settings.home).items()
         if any((staging / name).glob("*.sql"))
     ]
     return [*off, *held(settings, sources)]
@@ -371,7 +371,7 @@ def judged(settings: Settings, con: duckdb.DuckDBPyConnection, run_id: str) -> V
     from tieout.transform.downstream import built_from
 
     return verdict(con, run_id).without(
-        built_from(target(settings) / "manifest.json", switched_off(settings.home))
+        built_from(target(settings) / "manifest.json", missing(settings.home))
     )
 
 
@@ -438,7 +438,8 @@ def inputs(settings: Settings, waiting: Sequence[str] | None = None) -> str:
         waiting = reservations(settings, read_sources(settings.sources))
     mark = hashlib.sha256("".join(waiting).encode()).hexdigest()[:4] if waiting else ""
     with connect(settings.warehouse) as con:
-        return f"{raw_version(con)}{definition_version(settings.project)}{mark}"
+        decided = decided_version(settings.master)
+        return f"{raw_version(con)}{definition_version(settings.project)}{decided}{mark}"
 
 
 def content_version(hashes: dict[str, str]) -> str:

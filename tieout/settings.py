@@ -28,6 +28,11 @@ class Settings:
         return self.home / "landing"
 
     @property
+    def master(self) -> Path:
+        """Keys of master data and stewards' decisions: kept with the batches, nothing else can say them again."""
+        return self.landing / "_master"
+
+    @property
     def warehouse(self) -> Path:
         return self.home / "warehouse.duckdb"
 

@@ -220,18 +220,3 @@ def test_ledger_lines_of_the_wrong_day_are_shown_not_hidden(company):
         "select distinct status, unexpected_count from ops.check_result"
         " where table_name = 'fct_ledger_entry_line' and severity = 'warning' and status <> 'passed'"
     ) == [("failed", PROSE["wrong_day_lines"])]
-
-
-def test_customers_keyed_in_twice_are_suspected(company):
-    from pathlib import Path
-
-    import tests.company.truth as truth
-
-    lines = (
-        Path(truth.FILE).with_name("duplicate_parties_truth.csv").read_text(encoding="utf-8").splitlines()[1:]
-    )
-    expected = {(copy, original) for copy, _, original, _ in (line.split(",") for line in lines)}
-    found = company.rows(
-        "select customer_code, suspected_duplicate_of from marts.dim_customer where suspected_duplicate_of is not null"
-    )
-    assert set(found) == expected

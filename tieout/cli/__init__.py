@@ -12,6 +12,7 @@ from tieout.cli import (
     dev,
     drift,
     inbox,
+    master,
     metric,
     process,
     profile,
@@ -54,6 +55,7 @@ app.command("serve", rich_help_panel=DAILY)(serve.serve)
 app.command("dev", rich_help_panel=DAILY)(dev.dev)
 app.command("metric", rich_help_panel=QUESTIONS)(metric.metric)
 app.command("tie", rich_help_panel=QUESTIONS)(tie.tie)
+app.add_typer(master.app, name="master", rich_help_panel=QUESTIONS)
 app.command("trace", rich_help_panel=QUESTIONS)(trace.trace)
 app.command("query", rich_help_panel=QUESTIONS)(query.query)
 app.command("controls", rich_help_panel=INCOMING)(controls.controls)

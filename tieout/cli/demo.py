@@ -41,7 +41,7 @@ def demo(
 
     \b
     tieout demo --scale 10                       ten times the business
-    tieout source off 'hc_*' --reason "later"    begin with one company
+    tieout source off 'hc_*' --unused --reason "one is enough"    with one company
     """
     from tieout.cli.company import company
     from tieout.cli.refresh import say

@@ -16,6 +16,7 @@ def expected() -> tuple[type[BaseException], ...]:
     from tieout.doors.server import PostgresServerError
     from tieout.doors.warehouse import UnpublishableError
     from tieout.ingest.errors import IngestError
+    from tieout.master_data.types import MasterDataError
     from tieout.metrics.errors import MetricError
     from tieout.refresh import Busy
     from tieout.tie.claims import ClaimError
@@ -29,6 +30,7 @@ def expected() -> tuple[type[BaseException], ...]:
         CommandError,
         ContractError,
         IngestError,
+        MasterDataError,
         MetricError,
         PostgresServerError,
         PublishError,

@@ -167,11 +167,20 @@ def off(
     names: Annotated[list[str], typer.Argument(help="Sources; * stands for any characters ('hc_*').")],
     reason: Annotated[str, typer.Option(help="Why, for those who ask later.")],
     by: Annotated[str | None, typer.Option(help="Who switches it off; the login, if not given.")] = None,
+    unused: Annotated[
+        bool,
+        typer.Option(
+            "--unused", help="They are no part of this installation: nothing is said to be without them."
+        ),
+    ] = False,
 ) -> None:
     """Switch sources off: they are not asked, their tables stay as they are (empty, if never loaded). Nothing breaks.
 
+    What is published meanwhile says what it is without, and is not certified; with --unused nobody waits for them.
+
     \b
     tieout source off hc_jira --reason "its turn is in March"
+    tieout source off 'hc_*' --unused --reason "another company"
     """
     import getpass
     from datetime import UTC, datetime
@@ -182,7 +191,13 @@ def off(
 
     here = settings()
     done = switch_off(
-        here.home, read_sources(here.sources), names, by or getpass.getuser(), reason, datetime.now(UTC)
+        here.home,
+        read_sources(here.sources),
+        names,
+        by or getpass.getuser(),
+        reason,
+        datetime.now(UTC),
+        unused=unused,
     )
     typer.echo(f"switched off: {', '.join(done)}" if done else "they were off already; nothing was changed")
 
@@ -211,7 +226,8 @@ def every() -> None:
     rows = []
     for name, one in read_sources(here.sources).items():
         item = away.get(name)
-        state = f"off since {item.at[:10]} ({item.by}: {item.reason})" if item else "on"
+        away_as = "unused" if item and item.unused else "off"
+        state = f"{away_as} since {item.at[:10]} ({item.by}: {item.reason})" if item else "on"
         rows.append(
             (name, one.title.zh, one.module, one.vendor or one.connector, len(one.streams), one.owner, state)
         )

@@ -95,6 +95,8 @@ def replay(
             carry_over(settings.warehouse, aside.warehouse)
             keep_compiled(settings.warehouse, aside.warehouse)
         if build is not None:
+            if settings.master.is_dir():  # keys that were given stay given
+                shutil.copytree(settings.master, aside.master)
             build(aside)
         progress.start("compare")
         with connect(aside.warehouse, read_only=True) as con:
@@ -102,6 +104,8 @@ def replay(
         found = differences(held or {}, rebuilt) if held is not None else ()
         progress.end(_compared(found, len(rebuilt), held is not None), ok=not found)
         if not check:
+            if aside.master.is_dir():
+                shutil.copytree(aside.master, settings.master, dirs_exist_ok=True)
             _put_in_place(aside.warehouse, settings.warehouse, unread, now)
         return Replayed(batches, rows, len(rebuilt), tuple(found), tuple(notes), not check)
     finally:

@@ -22,12 +22,13 @@ FILE = "switched_off.json"
 
 @dataclass(frozen=True)
 class Off:
-    """One source that is off; `at` is ISO text."""
+    """One source that is off; `at` is ISO text. One that is `unused` is no part of this installation: nobody waits for it."""
 
     source: str
     by: str
     reason: str
     at: str
+    unused: bool = False
 
 
 def switched_off(home: Path) -> dict[str, Off]:
@@ -46,19 +47,36 @@ def switched_off(home: Path) -> dict[str, Off]:
         ) from None
 
 
+def missing(home: Path) -> dict[str, Off]:
+    """What is off although it belongs here: what is published is without it, and says so.
+
+    Raises: ContractError if the file was damaged.
+    """
+    return {name: item for name, item in switched_off(home).items() if not item.unused}
+
+
 def switch_off(
-    home: Path, sources: Mapping[str, object], patterns: Iterable[str], by: str, reason: str, now: datetime
+    home: Path,
+    sources: Mapping[str, object],
+    patterns: Iterable[str],
+    by: str,
+    reason: str,
+    now: datetime,
+    *,
+    unused: bool = False,
 ) -> list[str]:
-    """Switch sources off; returns those that were on.
+    """Switch sources off; returns those that were on, or off for another purpose.
 
     Args:
         patterns: Names; `*` stands for any characters.
+        unused: They are no part of this installation.
 
     Raises: ContractError if a pattern names no source.
     """
     known = switched_off(home)
-    chosen = [name for name in matching(sources, patterns) if name not in known]
-    known |= {name: Off(name, by, reason, now.isoformat(timespec="seconds")) for name in chosen}
+    named = matching(sources, patterns)
+    chosen = [name for name in named if name not in known or known[name].unused != unused]
+    known |= {name: Off(name, by, reason, now.isoformat(timespec="seconds"), unused) for name in chosen}
     _write(home, known)
     return chosen
 

@@ -63,6 +63,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """What the dbt project and its profile read from the environment."""
     return {
         "TIEOUT_WAREHOUSE": str(settings.warehouse),
+        "TIEOUT_MASTER": str(settings.master),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DBT_VERSION_CHECK": "false",
         "DO_NOT_TRACK": "1",

@@ -3,7 +3,7 @@
 with
 
     passings as (select * from {{ source("hx_people", "attendance") }} where not _is_deleted),
-    employees as (select * from {{ ref("dim_employee") }}),
+    employees as ({{ known_to("hx_people", "employee") }}),
     timesheet_lines as (select * from {{ ref("fct_timesheet_line") }}),
 
     present as (
@@ -22,7 +22,7 @@ with
             ) as present_hours,
             cast(min(passings.id) as text) as source_record
         from passings
-        left join employees on passings.employee_no = employees.employee_no
+        left join employees on passings.employee_no = employees.known_as
         group by all
 
     ),

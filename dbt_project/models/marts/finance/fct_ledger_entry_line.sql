@@ -4,8 +4,8 @@ with
     ledger_moves as (select * from {{ ref("stg_hx_finance__ledger_moves") }}),
     companies as (select * from {{ ref("stg_hx_finance__companies") }}),
     accounts as (select * from {{ ref("dim_account") }}),
-    customers as (select * from {{ ref("dim_customer") }}),
-    suppliers as (select * from {{ ref("dim_supplier") }}),
+    customers as ({{ known_to("hx_sales", "customer") }}),
+    suppliers as ({{ known_to("hx_purchasing", "supplier") }}),
     last_day as (select * from {{ ref("int_operations__last_day") }}),
 
     posted as (
@@ -98,6 +98,6 @@ select
     {{ provenance("hx_finance", "ledger_line", "posted.ledger_line_id") }}
 from posted
 left join accounts on posted.account_code = accounts.account_code
-left join customers on posted.party_code = customers.customer_code
-left join suppliers on posted.party_code = suppliers.supplier_code
+left join customers on posted.party_code = customers.known_as
+left join suppliers on posted.party_code = suppliers.known_as
 left join companies on posted.party_code = companies.company_code

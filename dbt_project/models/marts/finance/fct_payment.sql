@@ -4,8 +4,8 @@ with
 
     ledger_lines as (select * from {{ ref("fct_ledger_entry_line") }} where is_cash),
     invoices as (select * from {{ ref("stg_hx_finance__invoices") }}),
-    customers as (select * from {{ ref("dim_customer") }}),
-    suppliers as (select * from {{ ref("dim_supplier") }})
+    customers as ({{ known_to("hx_sales", "customer") }}),
+    suppliers as ({{ known_to("hx_purchasing", "supplier") }})
 
 select
     {{ key(["'payment'", "ledger_lines.ledger_line_id"]) }} as payment_key,
@@ -43,5 +43,5 @@ select
     {{ provenance("hx_finance", "ledger_line", "ledger_lines.ledger_line_id") }}
 from ledger_lines
 left join invoices on ledger_lines.invoice_id = invoices.invoice_id
-left join customers on invoices.party_code = customers.customer_code
-left join suppliers on invoices.party_code = suppliers.supplier_code
+left join customers on invoices.party_code = customers.known_as
+left join suppliers on invoices.party_code = suppliers.known_as

@@ -2,8 +2,9 @@ with
 
     invoice_lines as (select * from {{ ref("int_invoice_lines__priced") }} where invoice_type = 'out'),
     order_lines as (select * from {{ ref("fct_sales_order_line") }}),
-    customers as (select * from {{ ref("dim_customer") }}),
-    products as (select * from {{ ref("dim_product") }}),
+    customers as ({{ known_to("hx_sales", "customer") }}),
+    products as ({{ known_to("hx_stock", "product") }}),
+    counted as (select * from {{ ref("int_products__conformed") }}),
     accounts as (select * from {{ ref("dim_account") }})
 
 select
@@ -20,7 +21,7 @@ select
     invoice_lines.is_posted,
     invoice_lines.is_open,
     invoice_lines.is_draft,
-    coalesce(products.product_kind in ('goods', 'assets'), false) as is_goods,
+    coalesce(counted.product_kind in ('goods', 'assets'), false) as is_goods,
     invoice_lines.source_document,
     invoice_lines.currency_code,
     invoice_lines.invoice_qty,
@@ -36,6 +37,7 @@ select
     {{ provenance("hx_finance", "invoice_line", "invoice_lines.invoice_line_id") }}
 from invoice_lines
 left join order_lines on invoice_lines.sales_line_id = order_lines.line_id
-left join customers on invoice_lines.party_code = customers.customer_code
-left join products on invoice_lines.product_code = products.product_code
+left join customers on invoice_lines.party_code = customers.known_as
+left join products on invoice_lines.product_code = products.known_as
+left join counted on invoice_lines.product_code = counted.product_code
 left join accounts on invoice_lines.account_code = accounts.account_code

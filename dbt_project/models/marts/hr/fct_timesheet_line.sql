@@ -1,7 +1,7 @@
 with
 
     timesheet_lines as (select * from {{ ref("stg_hx_people__timesheet_lines") }}),
-    employees as (select * from {{ ref("dim_employee") }})
+    employees as ({{ known_to("hx_people", "employee") }})
 
 select
     {{ key(["'timesheet_line'", "timesheet_lines.timesheet_line_id"]) }} as timesheet_line_key,
@@ -11,4 +11,4 @@ select
     timesheet_lines.worked_hours,
     {{ provenance("hx_people", "timesheet", "timesheet_lines.timesheet_line_id") }}
 from timesheet_lines
-left join employees on timesheet_lines.employee_no = employees.employee_no
+left join employees on timesheet_lines.employee_no = employees.known_as

@@ -6,7 +6,8 @@
 with
 
     stock_moves as (select * from {{ ref("int_stock_moves__conformed") }} where is_done),
-    products as (select * from {{ ref("dim_product") }}),
+    products as ({{ known_to("hx_stock", "product") }}),
+    counted as (select * from {{ ref("int_products__conformed") }}),
     warehouses as (select * from {{ ref("dim_warehouse") }}),
 
     legs as (
@@ -97,7 +98,7 @@ select
     coalesce(products.product_key, 'unmatched') as product_key,
     coalesce(warehouses.warehouse_key, 'unmatched') as warehouse_key,
     opened.balance_date,
-    coalesce(products.base_uom_code, 'unmatched') as base_uom_code,
+    coalesce(counted.base_uom_code, 'unmatched') as base_uom_code,
     cast(opened.opening_qty as decimal(18, 4)) as opening_qty,
     cast(opened.in_qty as decimal(18, 4)) as in_qty,
     cast(opened.out_qty as decimal(18, 4)) as out_qty,
@@ -107,5 +108,6 @@ select
     'stock_move' as source_stream,
     opened.product_code || ' ' || opened.warehouse_code || ' ' || opened.balance_date as source_record
 from opened
-left join products on opened.product_code = products.product_code
+left join products on opened.product_code = products.known_as
+left join counted on opened.product_code = counted.product_code
 left join warehouses on opened.warehouse_code = warehouses.warehouse_code

@@ -1,7 +1,7 @@
 with
 
     stock_moves as (select * from {{ ref("int_stock_moves__conformed") }}),
-    products as (select * from {{ ref("dim_product") }}),
+    products as ({{ known_to("hx_stock", "product") }}),
     warehouses as (select * from {{ ref("dim_warehouse") }})
 
 select
@@ -35,6 +35,6 @@ select
     stock_moves.source_document,
     {{ provenance("hx_stock", "stock_move", "stock_moves.stock_move_id") }}
 from stock_moves
-left join products on stock_moves.product_code = products.product_code
+left join products on stock_moves.product_code = products.known_as
 left join warehouses as from_warehouses on stock_moves.from_warehouse_code = from_warehouses.warehouse_code
 left join warehouses as to_warehouses on stock_moves.to_warehouse_code = to_warehouses.warehouse_code

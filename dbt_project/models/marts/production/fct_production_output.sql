@@ -4,7 +4,7 @@ with
         select * from {{ ref("int_stock_moves__conformed") }} where move_kind = 'production_output'
     ),
     work_orders as (select * from {{ ref("fct_work_order") }}),
-    products as (select * from {{ ref("dim_product") }}),
+    products as ({{ known_to("hx_stock", "product") }}),
     warehouses as (select * from {{ ref("dim_warehouse") }})
 
 select
@@ -31,5 +31,5 @@ select
     {{ provenance("hx_stock", "stock_move", "stock_moves.stock_move_id") }}
 from stock_moves
 left join work_orders on stock_moves.output_production_id = work_orders.production_id
-left join products on stock_moves.product_code = products.product_code
+left join products on stock_moves.product_code = products.known_as
 left join warehouses on stock_moves.to_warehouse_code = warehouses.warehouse_code

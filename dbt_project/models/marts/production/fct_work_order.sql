@@ -10,7 +10,7 @@ with
     products as (select * from {{ ref("int_products__conformed") }}),
     uoms as (select * from {{ ref("uoms") }}),
     statuses as (select * from {{ ref("document_statuses") }} where document_type = 'work_order'),
-    known_products as (select * from {{ ref("dim_product") }}),
+    known_products as ({{ known_to("hx_stock", "product") }}),
     warehouses as (select * from {{ ref("dim_warehouse") }}),
     work_centers as (
         select * from {{ ref("dim_organisation") }} where source_stream = 'production_work_center'
@@ -67,6 +67,6 @@ select
     cast(planned.output_cost_amount_cny as decimal(18, 2)) as output_cost_amount_cny,
     {{ provenance("hx_stock", "production", "planned.production_id") }}
 from planned
-left join known_products on planned.product_code = known_products.product_code
+left join known_products on planned.product_code = known_products.known_as
 left join warehouses on planned.warehouse_code = warehouses.warehouse_code
 left join work_centers on work_centers.source_record = cast(planned.work_center_id as text)

@@ -8,8 +8,8 @@ with
         where move_kind in ('receipt', 'supplier_return')
     ),
     order_lines as (select * from {{ ref("fct_purchase_order_line") }}),
-    suppliers as (select * from {{ ref("dim_supplier") }}),
-    products as (select * from {{ ref("dim_product") }}),
+    suppliers as ({{ known_to("hx_purchasing", "supplier") }}),
+    products as ({{ known_to("hx_stock", "product") }}),
     warehouses as (select * from {{ ref("dim_warehouse") }}),
     rates as (select * from {{ ref("int_exchange_rates") }}),
 
@@ -75,6 +75,6 @@ select
     {{ provenance("hx_stock", "stock_move", "rated.stock_move_id") }}
 from rated
 left join order_lines on rated.purchase_line_id = order_lines.line_id
-left join suppliers on rated.partner_code = suppliers.supplier_code
-left join products on rated.product_code = products.product_code
+left join suppliers on rated.partner_code = suppliers.known_as
+left join products on rated.product_code = products.known_as
 left join warehouses on rated.warehouse_code = warehouses.warehouse_code

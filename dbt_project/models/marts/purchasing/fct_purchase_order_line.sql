@@ -8,8 +8,8 @@ with
         from {{ ref("int_stock_moves__conformed") }}
         where move_kind in ('receipt', 'supplier_return')
     ),
-    suppliers as (select * from {{ ref("dim_supplier") }}),
-    products as (select * from {{ ref("dim_product") }}),
+    suppliers as ({{ known_to("hx_purchasing", "supplier") }}),
+    products as ({{ known_to("hx_stock", "product") }}),
     warehouses as (select * from {{ ref("dim_warehouse") }}),
 
     signed_moves as (
@@ -59,6 +59,6 @@ select
     {{ provenance("hx_purchasing", "purchase_order_line", "order_lines.line_id") }}
 from order_lines
 left join receipts on order_lines.line_id = receipts.purchase_line_id
-left join suppliers on order_lines.supplier_code = suppliers.supplier_code
-left join products on order_lines.product_code = products.product_code
+left join suppliers on order_lines.supplier_code = suppliers.known_as
+left join products on order_lines.product_code = products.known_as
 left join warehouses on order_lines.warehouse_code = warehouses.warehouse_code

@@ -6,8 +6,8 @@ with
         select * from {{ ref("int_stock_moves__conformed") }} where move_kind in ('delivery', 'return')
     ),
     order_lines as (select * from {{ ref("fct_sales_order_line") }}),
-    customers as (select * from {{ ref("dim_customer") }}),
-    products as (select * from {{ ref("dim_product") }}),
+    customers as ({{ known_to("hx_sales", "customer") }}),
+    products as ({{ known_to("hx_stock", "product") }}),
     warehouses as (select * from {{ ref("dim_warehouse") }}),
     rates as (select * from {{ ref("int_exchange_rates") }}),
 
@@ -85,6 +85,6 @@ select
     {{ provenance("hx_stock", "stock_move", "rated.stock_move_id") }}
 from rated
 left join order_lines on rated.sales_line_id = order_lines.line_id
-left join customers on rated.partner_code = customers.customer_code
-left join products on rated.product_code = products.product_code
+left join customers on rated.partner_code = customers.known_as
+left join products on rated.product_code = products.known_as
 left join warehouses on rated.warehouse_code = warehouses.warehouse_code

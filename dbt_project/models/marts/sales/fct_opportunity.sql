@@ -4,8 +4,8 @@ with
     source_customers as (select * from {{ ref("stg_hx_sales__customers") }}),
     currencies as (select * from {{ ref("stg_hx_sales__currencies") }}),
     source_employees as (select * from {{ ref("stg_hx_people__employees") }}),
-    customers as (select * from {{ ref("dim_customer") }}),
-    employees as (select * from {{ ref("dim_employee") }}),
+    customers as ({{ known_to("hx_sales", "customer") }}),
+    employees as ({{ known_to("hx_people", "employee") }}),
     statuses as (select * from {{ ref("document_statuses") }} where document_type = 'opportunity'),
     rates as (select * from {{ ref("int_exchange_rates") }}),
     last_day as (select * from {{ ref("int_operations__last_day") }}),
@@ -53,6 +53,6 @@ select
 from rated
 cross join last_day
 left join statuses on rated.source_status = statuses.source_status
-left join customers on rated.customer_code = customers.customer_code
+left join customers on rated.customer_code = customers.known_as
 left join source_employees on rated.employee_record_id = source_employees.employee_record_id
-left join employees on source_employees.employee_no = employees.employee_no
+left join employees on source_employees.employee_no = employees.known_as

@@ -4,8 +4,8 @@ with
     stock_moves as (
         select * from {{ ref("int_stock_moves__conformed") }} where move_kind in ('delivery', 'return')
     ),
-    customers as (select * from {{ ref("dim_customer") }}),
-    products as (select * from {{ ref("dim_product") }}),
+    customers as ({{ known_to("hx_sales", "customer") }}),
+    products as ({{ known_to("hx_stock", "product") }}),
     warehouses as (select * from {{ ref("dim_warehouse") }}),
     organisations as (select * from {{ ref("dim_organisation") }}),
 
@@ -71,8 +71,8 @@ select
     {{ provenance("hx_sales", "sale_line", "order_lines.line_id") }}
 from order_lines
 left join fulfilments on order_lines.line_id = fulfilments.sales_line_id
-left join customers on order_lines.customer_code = customers.customer_code
-left join products on order_lines.product_code = products.product_code
+left join customers on order_lines.customer_code = customers.known_as
+left join products on order_lines.product_code = products.known_as
 left join warehouses on order_lines.warehouse_code = warehouses.warehouse_code
 left join
     organisations

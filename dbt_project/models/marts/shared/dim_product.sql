@@ -1,21 +1,48 @@
-with products as (select * from {{ ref("int_products__conformed") }})
+-- One row per product, whatever systems code it: the golden record under a key that is minted once
+-- (master.crosswalk). How it is classed, listed and costed is what the company that stocks it says.
+with
+
+    golden as ({{ golden("product", ["code", "name", "specification", "kind", "uom_text"]) }}),
+    members as ({{ members("product") }}),
+    uoms as (select * from {{ ref("uoms") }}),
+    known as ({{ known_to("hx_stock", "product") }}),
+    products as (select * from {{ ref("int_products__conformed") }}),
+
+    -- two codes of one product: the first one says how it is classed
+    conformed as (
+
+        select known.product_key, products.*
+        from known
+        inner join products on known.known_as = products.product_code
+        qualify row_number() over (partition by known.product_key order by products.product_code) = 1
+
+    )
 
 select
-    {{ key(["'product'", "product_code"]) }} as product_key,
-    product_code,
-    product_name,
-    product_kind,
-    category_name,
-    product_line_name,
-    base_uom_code,
-    list_price_cny,
-    average_cost_cny,
-    is_active,
-    source_system,
-    'product_product' as source_stream,
-    cast(product_id as text) as source_record
-from products
+    members.master_key as product_key,
+    coalesce(golden.code, members.master_key) as product_code,
+    coalesce(golden.name, '未命名') as product_name,
+    golden.specification,
+    coalesce(conformed.product_kind, golden.kind) as product_kind,
+    conformed.category_name,
+    conformed.product_line_name,
+    coalesce(conformed.base_uom_code, uoms.uom_code, 'unmatched') as base_uom_code,
+    conformed.list_price_cny,
+    conformed.average_cost_cny,
+    members.is_active,
+    members.record_count,
+    members.system_count,
+    members.duplicate_record_count,
+    members.source_system,
+    'product_record' as source_stream,
+    members.source_record
+from members
+left join golden on members.master_key = golden.product_key
+left join conformed on members.master_key = conformed.product_key
+left join uoms on golden.uom_text = uoms.uom_text
 union all by name
+-- facts naming a product no system knows point at the first, where everyone can see them; facts that
+-- have none at all at the second
 select
     'unmatched' as product_key,
     'unmatched' as product_code,
@@ -23,4 +50,7 @@ select
     'unmatched' as product_kind,
     'unmatched' as base_uom_code,
     false as is_active,
+    0 as record_count,
+    0 as system_count,
+    0 as duplicate_record_count,
     {{ provenance("tieout", "special_member", "'unmatched'") }}

@@ -1,22 +1,48 @@
-with suppliers as (select * from {{ ref("stg_hx_purchasing__suppliers") }})
+-- One row per supplier, whatever systems keep records of it: the golden record under a key that is minted
+-- once
+-- (master.crosswalk). `duplicate_record_count` counts the records a system holds beyond its first.
+with
+
+    golden as (
+        {{
+            golden(
+                "supplier",
+                ["code", "name", "short_name", "credit_code", "country_code", "city", "address", "phone"],
+            )
+        }}
+    ),
+    members as ({{ members("supplier") }})
 
 select
-    {{ key(["'supplier'", "supplier_code"]) }} as supplier_key,
-    supplier_code,
-    supplier_name,
-    credit_code,
-    city,
-    street,
-    phone,
-    is_active,
-    {{ provenance("hx_purchasing", "supplier", "supplier_code") }}
-from suppliers
+    members.master_key as supplier_key,
+    coalesce(golden.code, members.master_key) as supplier_code,
+    coalesce(golden.name, '未命名') as supplier_name,
+    golden.short_name,
+    golden.credit_code,
+    golden.country_code,
+    golden.city,
+    golden.address as street,
+    golden.phone,
+    members.is_active,
+    members.record_count,
+    members.system_count,
+    members.duplicate_record_count,
+    members.source_system,
+    'supplier_record' as source_stream,
+    members.source_record
+from members
+left join golden on members.master_key = golden.supplier_key
 union all by name
+-- facts naming a supplier no system knows point at the first, where everyone can see them; facts that
+-- have none at all at the second
 select
     'unmatched' as supplier_key,
     'unmatched' as supplier_code,
     '未匹配' as supplier_name,
     false as is_active,
+    0 as record_count,
+    0 as system_count,
+    0 as duplicate_record_count,
     {{ provenance("tieout", "special_member", "'unmatched'") }}
 union all by name
 select
@@ -24,4 +50,7 @@ select
     'not_applicable' as supplier_code,
     '不适用' as supplier_name,
     false as is_active,
+    0 as record_count,
+    0 as system_count,
+    0 as duplicate_record_count,
     {{ provenance("tieout", "special_member", "'not_applicable'") }}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sources.contract import ContractError, Http, Source
 from sources.contract.http import Request, family_faults
-from tieout.engine import connect
+from tieout.engine import INGEST_MEMORY, connect
 from tieout.ingest.drift import baseline
 from tieout.ingest.errors import IngestError, SourceError
 from tieout.ingest.intake.ask import Ask, Extracted, Report
@@ -173,7 +173,10 @@ class _Pull:
         self.con: duckdb.DuckDBPyConnection
 
     def run(self, report: Report) -> None:
-        with connect() as con, self.landing.draft(self.source.name, self.family.name) as scratch:
+        with (
+            connect(memory=INGEST_MEMORY, ordered=True) as con,
+            self.landing.draft(self.source.name, self.family.name) as scratch,
+        ):
             self.con = con
             self.batches = Batches(con, self.source, self.landing, self.ask, self.family)
             book = self._book("rows")

@@ -1,0 +1,45 @@
+{#
+    What one system knows an entity by: the master key, found by the name that system's documents use. One row per
+    record of the system, so a join by `known_as` never multiplies a document's lines.
+#}
+{% macro known_to(system, entity) -%}
+    select source_key as known_as, master_key as {{ entity }}_key
+    from {{ ref("crosswalk") }}
+    where entity = '{{ entity }}' and source_system = '{{ system }}'
+{%- endmacro %}
+
+{# Golden records of an entity with their attributes as columns: one row per master key. #}
+{% macro golden(entity, attributes) -%}
+    select
+        master_key as {{ entity }}_key
+        {%- for attribute in attributes %}
+            , max(value) filter (where attribute = '{{ attribute }}') as {{ attribute }}
+        {%- endfor %}
+    from {{ ref("golden_attribute") }}
+    where entity = '{{ entity }}'
+    group by master_key
+{%- endmacro %}
+
+{#
+    Master keys of an entity with how many records stand behind each; the record that gave the name stands for all.
+    An active record anywhere makes the whole active.
+#}
+{% macro members(entity) -%}
+    select
+        crosswalk.master_key,
+        coalesce(bool_or(records.is_active), false) as is_active,
+        count(*) as record_count,
+        count(distinct crosswalk.source_system) as system_count,
+        count(*) - count(distinct crosswalk.source_system) as duplicate_record_count,
+        min_by(crosswalk.source_system, (naming.record_id is null, crosswalk.record_id)) as source_system,
+        min_by(crosswalk.source_key, (naming.record_id is null, crosswalk.record_id)) as source_record
+    from {{ ref("crosswalk") }} as crosswalk
+    left join {{ ref(entity ~ "_record") }} as records on crosswalk.record_id = records.record_id
+    left join
+        {{ ref("golden_attribute") }} as naming
+        on crosswalk.entity = naming.entity
+        and crosswalk.record_id = naming.record_id
+        and naming.attribute = 'name'
+    where crosswalk.entity = '{{ entity }}'
+    group by crosswalk.master_key
+{%- endmacro %}

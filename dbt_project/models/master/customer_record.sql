@@ -1,0 +1,166 @@
+-- Customers as each system has them, not yet matched. Systems without a list of customers name them in
+-- documents: by a number (MES, Jira), by a name (TMS with the address, 飞书). Consumers of the web shops
+-- are no master customers: masked buyers and e-mail addresses of 聚水潭 and Shopify are left out on
+-- purpose.
+with
+
+    kingdee_customers as (select * from {{ ref("stg_hc_kingdee__customers") }}),
+    crm_customers as (select * from {{ ref("stg_hc_crm__customers") }}),
+    u8_customers as (select * from {{ ref("stg_hc_u8__customers") }}),
+    sap_partners as (select * from {{ ref("stg_hc_sap__business_partners") }}),
+    salesforce_accounts as (select * from {{ ref("stg_hc_salesforce__accounts") }}),
+    waybills as (select * from {{ ref("stg_hc_tms__waybills") }}),
+    hx_customers as (select * from {{ ref("int_customers__described") }}),
+    named as (select * from {{ ref("int_customers__named") }}),
+    said_same as (select * from {{ ref("int_records__said_same") }} where entity = 'customer'),
+
+    listed as (
+
+        select
+            'hc_kingdee' as source_system,
+            source_customer as source_key,
+            'HC' as company_code,
+            source_customer as code,
+            customer_name as name,
+            credit_code,
+            country_code,
+            city,
+            address,
+            phone,
+            contact_name as contact,
+            not is_disabled as is_active,
+            changed_at
+        from kingdee_customers
+        union all by name
+        select
+            'hc_crm' as source_system,
+            source_customer as source_key,
+            'HC' as company_code,
+            source_customer as code,
+            customer_name as name,
+            credit_code,
+            city,
+            address,
+            phone,
+            contact_name as contact,
+            not is_disabled as is_active,
+            changed_at
+        from crm_customers
+        union all by name
+        select
+            'hc_u8' as source_system,
+            source_customer as source_key,
+            'HC' as company_code,
+            source_customer as code,
+            customer_name as name,
+            credit_code,
+            address,
+            phone,
+            contact_name as contact,
+            true as is_active,
+            changed_at
+        from u8_customers
+        union all by name
+        -- abroad the VAT number is what identifies a company
+        select
+            'hc_sap' as source_system,
+            source_customer as source_key,
+            'HCE' as company_code,
+            source_customer as code,
+            customer_name as name,
+            vat_number as credit_code,
+            country_code,
+            city,
+            address,
+            phone,
+            not is_disabled as is_active,
+            changed_at
+        from sap_partners
+        union all by name
+        select
+            'hc_salesforce' as source_system,
+            source_customer as source_key,
+            'HCE' as company_code,
+            customer_name as name,
+            vat_number as credit_code,
+            country_code,
+            city,
+            address,
+            phone,
+            true as is_active,
+            changed_at
+        from salesforce_accounts
+        union all by name
+        -- of several addresses of a name, that of the last waybill
+        select
+            'hc_tms' as source_system,
+            source_customer as source_key,
+            'HC' as company_code,
+            source_customer as name,
+            first(address order by shipped_at desc, waybill_no desc) as address,
+            first(phone order by shipped_at desc, waybill_no desc) as phone,
+            true as is_active
+        from waybills
+        where source_customer is not null
+        group by source_customer
+        union all by name
+        select
+            'hx_sales' as source_system,
+            customer_code as source_key,
+            '华信' as company_code,
+            customer_code as code,
+            customer_name as name,
+            credit_code,
+            city,
+            street as address,
+            phone,
+            is_active
+        from hx_customers
+
+    ),
+
+    -- 飞书 names by name what the others name by number
+    only_named as (
+
+        select distinct
+            source_system,
+            source_customer as source_key,
+            'HC' as company_code,
+            case when source_system <> 'hc_feishu' then source_customer end as code,
+            case when source_system = 'hc_feishu' then source_customer end as name,
+            true as is_active
+        from named
+        where source_system not in (select source_system from listed)
+
+    ),
+
+    records as (
+
+        select *
+        from listed
+        union all by name
+        select *
+        from only_named
+
+    )
+
+select
+    records.source_system || ':' || records.source_key as record_id,
+    records.source_system,
+    records.source_key,
+    records.company_code,
+    records.code,
+    records.name,
+    cast(null as text) as short_name,
+    records.credit_code,
+    records.country_code,
+    records.city,
+    records.address,
+    records.phone,
+    records.contact,
+    records.is_active,
+    records.changed_at,
+    said_same.same_as
+from records
+left join
+    said_same on records.source_system = said_same.source_system and records.source_key = said_same.source_key

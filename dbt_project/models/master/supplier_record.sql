@@ -1,0 +1,116 @@
+-- Suppliers as each system has them, not yet matched. SAP's suppliers are not fetched: its postings
+-- name them by number only.
+with
+
+    kingdee_suppliers as (select * from {{ ref("stg_hc_kingdee__suppliers") }}),
+    u8_vendors as (select * from {{ ref("stg_hc_u8__vendors") }}),
+    yonbip_vendors as (select * from {{ ref("stg_hc_yonbip__vendors") }}),
+    hx_suppliers as (select * from {{ ref("stg_hx_purchasing__suppliers") }}),
+    named as (select * from {{ ref("int_suppliers__named") }}),
+    said_same as (select * from {{ ref("int_records__said_same") }} where entity = 'supplier'),
+
+    listed as (
+
+        select
+            'hc_kingdee' as source_system,
+            source_supplier as source_key,
+            'HC' as company_code,
+            source_supplier as code,
+            supplier_name as name,
+            credit_code,
+            city,
+            address,
+            phone,
+            contact_name as contact,
+            not is_disabled as is_active,
+            changed_at
+        from kingdee_suppliers
+        union all by name
+        select
+            'hc_u8' as source_system,
+            source_supplier as source_key,
+            'HC' as company_code,
+            source_supplier as code,
+            supplier_name as name,
+            short_name,
+            credit_code,
+            address,
+            phone,
+            contact_name as contact,
+            disabled_date is null as is_active,
+            changed_at
+        from u8_vendors
+        union all by name
+        -- documents name a vendor by its id, people by its code
+        select
+            'hc_yonbip' as source_system,
+            source_supplier as source_key,
+            'HC' as company_code,
+            supplier_code as code,
+            supplier_name as name,
+            credit_code,
+            address,
+            phone,
+            contact_name as contact,
+            not is_disabled as is_active,
+            changed_at
+        from yonbip_vendors
+        union all by name
+        select
+            'hx_purchasing' as source_system,
+            supplier_code as source_key,
+            '华信' as company_code,
+            supplier_code as code,
+            supplier_name as name,
+            credit_code,
+            city,
+            street as address,
+            phone,
+            is_active
+        from hx_suppliers
+
+    ),
+
+    only_named as (
+
+        select distinct
+            source_system,
+            source_supplier as source_key,
+            case when source_system = 'hc_sap' then 'HCE' else 'HC' end as company_code,
+            source_supplier as code,
+            true as is_active
+        from named
+        where source_system not in (select source_system from listed)
+
+    ),
+
+    records as (
+
+        select *
+        from listed
+        union all by name
+        select *
+        from only_named
+
+    )
+
+select
+    records.source_system || ':' || records.source_key as record_id,
+    records.source_system,
+    records.source_key,
+    records.company_code,
+    records.code,
+    records.name,
+    records.short_name,
+    records.credit_code,
+    cast(null as text) as country_code,
+    records.city,
+    records.address,
+    records.phone,
+    records.contact,
+    records.is_active,
+    records.changed_at,
+    said_same.same_as
+from records
+left join
+    said_same on records.source_system = said_same.source_system and records.source_key = said_same.source_key

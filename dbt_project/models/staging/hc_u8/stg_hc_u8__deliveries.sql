@@ -1,0 +1,19 @@
+-- A customer's return is a delivery with negative quantities.
+with source as (select * from {{ source("hc_u8", "delivery") }})
+
+select
+    document_id,
+    document_no as shipment_no,
+    document_date as ship_date,
+    business_type as source_business_type,
+    movement_code as source_movement_type,
+    warehouse_code as source_warehouse,
+    customer_code as source_customer,
+    sales_order_no as order_no,
+    maker as maker_name,
+    handler as approver_name,
+    handler is not null as is_approved,
+    timezone('Asia/Shanghai', made_at) as created_at,
+    approved_on as approved_date
+from source
+where not _is_deleted

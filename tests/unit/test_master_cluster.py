@@ -237,6 +237,14 @@ def test_a_steward_joins_different_codes_and_that_is_reported():
     assert "Wang" in case.evidence
 
 
+def test_only_the_decision_that_joined_different_codes_is_reported():
+    decisions = [said("same", "a", "b", 1), said("same", "b", "c", 2), said("same", "a", "c", 3)]
+
+    found = run("abc", [], {"a": "X", "b": "X", "c": "Y"}, decisions)
+
+    assert reasons(found) == {"bc": clusters.CODES_JOINED}
+
+
 def test_correcting_one_mistyped_code_does_not_tear_it_from_the_others_that_carry_it():
     """b carries a wrong code; a and c carry the right one and are the same by their names."""
     edges = [edge("a", "c", 0.99), edge("b", "d", 0.99)]

@@ -55,7 +55,7 @@ def score(one: Content, other: Content) -> float:
 
 def standardised(records: pa.Table, _rules: Rules) -> pa.Table:
     rows = records.to_pylist()
-    said = [f"{row['name']}|{row['phone']}|{row['code']}" for row in rows]
+    said = [f"{row['name']}|{row['phone']}" for row in rows]  # the engine does not rely on codes being in it
     return pa.table(
         {
             "record_id": pa.array([row["record_id"] for row in rows], pa.string()),
@@ -460,6 +460,16 @@ def test_joining_two_codes_reaches_others_that_carry_them_and_parting_lets_go_of
     assert len(parts(company.run())) == 4
 
 
+def test_a_decision_waits_for_its_record(company):
+    company.records = {"crm:1": Content("华辰"), "erp:1": Content("华辰")}
+    company.decide("same", "crm:1", "oms:1")
+    company.run()
+
+    company.records["oms:1"] = Content("恒通")
+
+    assert parts(company.run()) == {frozenset({"crm:1", "erp:1", "oms:1"})}
+
+
 def test_a_reused_number_moves_to_its_new_company_and_the_history_keeps_both(company):
     company.records = {"crm:1": Content("华辰"), "erp:1": Content("华辰"), "crm:2": Content("力诺")}
     before = keys(company.run())
@@ -534,6 +544,17 @@ def test_only_what_changed_is_compared_and_only_what_it_reaches_is_clustered(com
     company.version = "2"
     company.run()
     assert company.matching.asked[2:] == [None, None]
+
+
+def test_other_rules_cluster_everything_anew_and_the_former_rules_give_the_former_keys_back(company):
+    company.records = {"crm:1": Content("华辰", "1"), "erp:1": Content("华辰", "1"), "oms:1": Content("华辰")}
+    before = company.run()
+
+    company.rules = Rules(auto=0.93)
+    assert parts(company.run()) == {frozenset({"crm:1", "erp:1"}), frozenset({"oms:1"})}
+    company.rules = Rules()
+
+    assert company.run().crosswalk == before.crosswalk
 
 
 def test_a_record_says_what_ties_it_to_its_cluster(company):

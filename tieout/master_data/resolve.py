@@ -325,7 +325,7 @@ def _changed(kept: Registry, seen: Mapping[str, _Seen]) -> set[str]:
     changed = {record for record in kept.records if record not in seen}
     for record, item in seen.items():
         held = kept.records.get(record)
-        if held is None or (held.source_system, held.source_key, held.fingerprint) != item[:3]:
+        if held is None or held.fingerprint != item.fingerprint:
             changed.add(record)
     return changed
 

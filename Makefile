@@ -33,7 +33,7 @@ serve: $(READY)  ## open the SQL door (psql, BI tools)
 	@$(BIN)/tieout serve
 
 test: $(READY) check  ## everything that must hold before a change lands
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not nightly"
+	@$(BIN)/python -m pytest -n 2 -m "not nightly"
 
 test-nightly: $(READY)  ## what takes minutes and rarely breaks: a rollout system by system
 	@$(BIN)/python -m pytest -m nightly

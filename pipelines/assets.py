@@ -16,6 +16,7 @@ from tieout.engine import connect
 from tieout.ingest.extract import extract_all
 from tieout.ingest.intake.ask import Ask
 from tieout.ingest.landing import shared
+from tieout.ingest.switches import switched_off
 from tieout.settings import settings
 from tieout.transform import dbt
 
@@ -56,6 +57,13 @@ def landing_assets(source: Source) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name=f"extract_{source.name}", specs=specs, pool=f"source_{source.name}")
     def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        if off := switched_off(settings().home).get(source.name):
+            # Not asked, and nobody downstream has to wait: its tables stay as they are.
+            for name in source.streams:
+                yield dg.MaterializeResult(
+                    asset_key=landing_key(source, name), metadata={"switched_off": off.reason}
+                )
+            return
         outcomes = extract_all(
             {source.name: source},
             shared(settings().landing),
@@ -91,7 +99,8 @@ def raw_assets(source: Source) -> dg.AssetsDefinition:
     @dg.multi_asset(name=f"load_{source.name}", specs=specs, pool=WAREHOUSE_POOL)
     def load(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         # This step runs only when the pull of the whole source has succeeded.
-        seen = [(source.name, name) for name in source.streams]
+        off = source.name in switched_off(settings().home)
+        seen = [] if off else [(source.name, name) for name in source.streams]
         outcomes = refresh.load(
             settings(), {source.name: source}, StepLog(context.log), datetime.now(UTC), seen
         )

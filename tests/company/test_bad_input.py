@@ -15,7 +15,7 @@ import pytest
 from tests.company.conftest import Company
 from tests.company.test_refresh import published
 
-pytestmark = [pytest.mark.company, pytest.mark.xdist_group("company")]
+pytestmark = [pytest.mark.company]
 
 
 def addresses(company: Company) -> dict[str, str]:

@@ -14,7 +14,7 @@ from tests.company.test_bad_input import damaged_copy, one_cent_more
 from tests.company.test_refresh import published
 from tieout.settings import settings
 
-pytestmark = [pytest.mark.company, pytest.mark.xdist_group("refresh")]
+pytestmark = [pytest.mark.company]
 
 GRAPH = """
 import json

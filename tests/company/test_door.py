@@ -14,7 +14,7 @@ import pytest
 
 from tests.company.truth import monthly
 
-pytestmark = [pytest.mark.company, pytest.mark.xdist_group("company")]
+pytestmark = [pytest.mark.company]
 
 
 @pytest.fixture(scope="module")

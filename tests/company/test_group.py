@@ -25,7 +25,7 @@ from tieout.ingest.intake.ask import Ask
 from tieout.ingest.landing import Landing
 from tieout.settings import settings
 
-pytestmark = [pytest.mark.company, pytest.mark.slow, pytest.mark.xdist_group("group")]
+pytestmark = [pytest.mark.company, pytest.mark.slow]
 
 SOURCES = settings().sources
 HUACHEN = sorted(path.parent.name for path in SOURCES.glob("hc_*/source.yaml"))

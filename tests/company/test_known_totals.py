@@ -10,7 +10,7 @@ from tests.company.truth import PROSE, monthly, section
 from tieout.engine import connect
 from tieout.metrics.answer import answer
 
-pytestmark = [pytest.mark.company, pytest.mark.xdist_group("company")]
+pytestmark = [pytest.mark.company]
 
 
 def metric(company, name, **question):

@@ -14,7 +14,7 @@ import pytest
 import tests.company.truth as truth
 from tests.company.conftest import Company, Group
 
-pytestmark = [pytest.mark.company, pytest.mark.slow, pytest.mark.xdist_group("group")]
+pytestmark = [pytest.mark.company, pytest.mark.slow]
 
 Pairs = set[tuple[str, str]]
 FLOORS = {"customer": (0.99, 0.98), "supplier": (0.99, 0.98), "product": (0.99, 0.95)}

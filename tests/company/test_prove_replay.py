@@ -9,7 +9,7 @@ import pytest
 
 from tieout.engine import connect
 
-pytestmark = [pytest.mark.company, pytest.mark.xdist_group("replay")]
+pytestmark = [pytest.mark.company]
 
 
 def test_every_order_and_every_kill_gives_the_tables_that_are_held(company):

@@ -13,7 +13,7 @@ from tests.company.conftest import Company
 from tieout.engine import connect
 from tieout.fingerprint import schema_hashes
 
-pytestmark = [pytest.mark.company, pytest.mark.xdist_group("refresh")]
+pytestmark = [pytest.mark.company]
 
 
 def published(company: Company) -> dict[str, str]:
@@ -118,7 +118,18 @@ def changed_company(company: Company, home: Path, crash: str | None) -> dict:
     return found
 
 
-@pytest.mark.parametrize("crash", ["extract:30", "load:1", "transform:60", "publish", "published"])
+@pytest.mark.parametrize(
+    "crash",
+    [
+        pytest.param("extract:30", marks=pytest.mark.nightly),
+        pytest.param(
+            "load:1", marks=pytest.mark.nightly
+        ),  # killed loads are replayed in test_prove_replay.py
+        "transform:60",
+        "publish",
+        "published",
+    ],
+)
 def test_killed_anywhere_the_next_refresh_ends_as_if_nothing_had_happened(company, undisturbed, place, crash):
     recovered = changed_company(company, place / crash.replace(":", "-"), crash)
 

@@ -18,7 +18,7 @@ from tests.company.test_bad_input import damaged_copy
 from tests.company.test_refresh import published
 from tieout.settings import PROJECT
 
-pytestmark = [pytest.mark.company, pytest.mark.xdist_group("refresh")]
+pytestmark = [pytest.mark.company]
 
 
 @dataclass(frozen=True)

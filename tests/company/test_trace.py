@@ -11,7 +11,7 @@ import pytest
 
 from tests.company.truth import monthly, section
 
-pytestmark = [pytest.mark.company, pytest.mark.xdist_group("company")]
+pytestmark = [pytest.mark.company]
 
 
 def traced(company, *question: str) -> list[dict[str, str]]:

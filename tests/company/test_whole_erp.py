@@ -34,7 +34,7 @@ from tieout.ingest.load import Loaded, load_pending
 from tieout.ingest.tables import ensure_raw_tables
 from tieout.settings import PROJECT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("whole_erp")]
+pytestmark = pytest.mark.slow
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _ENTITIES = ("customer", "supplier", "product", "employee")
+# What may be added up over any rows: one currency, hours. Quantities have units, amounts of a document its currency.
+_ADDITIVE = ("_amount_cny", "_net_cny", "_tax_cny", "_gross_cny", "_hours")
 _NUMBERS = ("DECIMAL", "BIGINT", "INTEGER", "HUGEINT")
 
 
@@ -89,7 +91,7 @@ def _compare(con: duckdb.DuckDBPyConnection, before: str, after: str) -> Moved:
             continue
         measures = [
             name for name, kind in new.items()
-            if name in old and kind.startswith(_NUMBERS) and name.endswith(("_cny", "_qty_base", "_hours", "_txn"))
+            if name in old and kind.startswith(_NUMBERS) and name.endswith(_ADDITIVE)
         ]  # fmt: skip
         for measure in measures:
             totals += 1

@@ -21,6 +21,7 @@ from sandbox.huachen.world import Spelling, world
 from sandbox.store import Store, Table
 from sources.contract import Source
 
+RESOLVED = "resolved"  # of a Jira issue: its column
 Row = dict[str, Any]
 Rows = dict[tuple[Any, ...], Row]
 Read = Callable[[Any], Any]
@@ -305,15 +306,6 @@ TABLES: dict[str, Callable[[str], str]] = {
     "hc_tms": {"运单_*.csv": "运单", "签收_*.xml": "签收"}.__getitem__,
 }  # fmt: skip
 
-# Column=field of an issue.
-_JIRA_ISSUE = dict(
-    pair.split("=")
-    for pair in (
-        "project=project summary=summary status=status priority=priority assignee=assignee created=created updated=updated"
-        " issue_type=issuetype assignee_name=name resolved=resolutiondate"
-        " customer_code=customfield_10041 product_code=customfield_10042 delivery=customfield_10043"
-    ).split()
-)
 SHOWN = {
     "hc_crm.customer": Shown("customer"),
     "hc_crm.opportunity": Shown("opportunity"),
@@ -329,7 +321,9 @@ SHOWN = {
     "hc_shopify.web_order": Shown("orders", rows=_web_orders),
     "hc_jira.issue": Shown(
         "issue",
-        _JIRA_ISSUE,
+        {"project": "project", "issue_type": "issuetype", "summary": "summary", "status": "status", "priority": "priority",
+         "assignee": "assignee", "assignee_name": "name", "created": "created", "updated": "updated", RESOLVED: "resolutiondate",
+         "customer_code": "customfield_10041", "product_code": "customfield_10042", "delivery": "customfield_10043"},
         _issues,
     ),
     "hc_jira.changelog": Shown("changelog", {"issue_id": "issue"}),

@@ -22,13 +22,7 @@ from tests.vendor_rows import CONTRACTS, Pulls, announced, quick
 
 START = datetime(2026, 9, 1, 1, 0, 30, tzinfo=UTC)
 STREAMS = ("issue", "changelog", "changelog_item", "project")
-# Column=field of the store, where they have other names.
-ELSEWHERE = dict(
-    pair.split("=")
-    for pair in (
-        "resolved=resolutiondate customer_code=customfield_10041 product_code=customfield_10042 delivery=customfield_10043"
-    ).split()
-)
+RESOLVED = "resolved"  # of an issue: its column
 
 
 def world() -> World:
@@ -96,7 +90,8 @@ def truth(store: Store, stream: str) -> list[dict]:
     return [
         row
         | {"status": dict(jira.STATES)[row["status"]], "priority": dict(jira.PRIORITIES)[row["priority"]], "issue_type": "售后问题",
-           "assignee_name": people[row["assignee"]], **{column: row[name] for column, name in ELSEWHERE.items()}}
+           "assignee_name": people[row["assignee"]], RESOLVED: row["resolutiondate"], "customer_code": row["customfield_10041"],
+           "product_code": row["customfield_10042"], "delivery": row["customfield_10043"]}
         for row in store.rows("issue")
     ]  # fmt: skip
 

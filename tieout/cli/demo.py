@@ -64,10 +64,12 @@ def demo(
 
 
 def _screen(settings: Settings, outcome: Outcome) -> None:
+    from tieout.cli.master import master_table
     from tieout.cli.open import published, working_copy
 
     with working_copy(settings) as con:
         _modules(con, settings)
+        master_table(con)
         _rules(con)
     with published(settings) as con:
         _metrics(con)
@@ -150,6 +152,7 @@ def _next(settings: Settings) -> None:
     home = settings.home
     lines = [
         ("why they differ", "tieout tie booked_to_shipped · tieout tie shipped_to_revenue"),
+        ("who is who", "tieout master; tieout master review"),
         ("which rows", "tieout trace revenue_amount_net --period 2025-11"),
         (
             "what came in",

@@ -49,36 +49,41 @@ def master(context: typer.Context) -> None:
 
 
 def _summary() -> None:
-    from tieout.cli.show import heading, table
-
     with _built() as con:
-        rows = con.execute(
-            """
-            with
-                pairs as (select entity, count(*) as pairs from master.review_pair group by entity),
-                twice as (
-                    select entity, sum(records - 1) as twice
-                    from (
-                        select entity, master_key, source_system, count(*) as records
-                        from master.crosswalk group by all
-                    )
-                    group by entity
-                )
-            select
-                entity, count(*), count(distinct source_system), count(distinct master_key),
-                any_value(coalesce(twice, 0)), any_value(coalesce(pairs, 0))
-            from master.crosswalk
-            left join pairs using (entity)
-            left join twice using (entity)
-            group by entity
-            order by entity
-            """
-        ).fetchall()
-    heading("Master data")
-    table(["entity", "records", "systems", "keys", "keyed in twice", "to review"], rows)
+        master_table(con)
     print(
         "\nNext: `tieout master review` lists the pairs; `tieout master show SYSTEM:CODE` shows one record."
     )
+
+
+def master_table(con: duckdb.DuckDBPyConnection) -> None:
+    """Records, keys and open pairs of every entity."""
+    from tieout.cli.show import heading, table
+
+    rows = con.execute(
+        """
+        with
+            pairs as (select entity, count(*) as pairs from master.review_pair group by entity),
+            twice as (
+                select entity, sum(records - 1) as twice
+                from (
+                    select entity, master_key, source_system, count(*) as records
+                    from master.crosswalk group by all
+                )
+                group by entity
+            )
+        select
+            entity, count(*), count(distinct source_system), count(distinct master_key),
+            any_value(coalesce(twice, 0)), any_value(coalesce(pairs, 0))
+        from master.crosswalk
+        left join pairs using (entity)
+        left join twice using (entity)
+        group by entity
+        order by entity
+        """
+    ).fetchall()
+    heading("Who is who: records of all systems, and how many customers, suppliers … they are")
+    table(["entity", "records", "systems", "keys", "keyed in twice", "pairs to review"], rows)
 
 
 @app.command("review")

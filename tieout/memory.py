@@ -1,4 +1,4 @@
-"""The most memory a process has held."""
+"""The most memory this process has held."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 MB = 2**20
 
 
-def peak_memory(pid: int | None = None) -> float:
-    """The largest resident set so far, in MB, of process `pid` or of this one; 0 where the system does not say.
+def peak_memory() -> float:
+    """The largest resident set of this process so far, in MB.
 
     Linux: `VmHWM` of proc(5). Not `ru_maxrss` of getrusage(2): that one is kept over fork and exec, so a small
     program started by a large one begins with the peak of its parent.
     """
     try:
-        status = Path(f"/proc/{pid or 'self'}/status").read_text(encoding="ascii", errors="replace")
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return 0.0 if pid else _rusage()
+        return _rusage()
     held = next((line for line in status.splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB")
     return int(held.split()[1]) * 1024 / MB
 

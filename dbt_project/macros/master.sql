@@ -43,3 +43,24 @@
     where crosswalk.entity = '{{ entity }}'
     group by crosswalk.master_key
 {%- endmacro %}
+
+{#
+    The last step of a record model: rows of the CTE `records` with their record id and what `said_same` says of
+    them. `columns` are those of the entity.
+#}
+{% macro recorded(columns) -%}
+    select
+        records.source_system || ':' || records.source_key as record_id,
+        records.source_system,
+        records.source_key,
+        records.company_code,
+        {%- for column in columns.split() %} records.{{ column }}, {%- endfor %}
+        records.is_active,
+        records.changed_at,
+        said_same.same_as
+    from records
+    left join
+        said_same
+        on records.source_system = said_same.source_system
+        and records.source_key = said_same.source_key
+{%- endmacro %}

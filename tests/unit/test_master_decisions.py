@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tieout.master_data import decisions as book
 from tieout.master_data.decisions import Decision, DecisionError, active, decide, decisions
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -141,7 +140,7 @@ def test_a_kill_while_writing_leaves_no_decision(tmp_path, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(book.os, "fsync", killed)
+    monkeypatch.setattr("tieout.whole.os.fsync", killed)
     with pytest.raises(KeyboardInterrupt):
         decide(tmp_path, "customer", "same", a="x:1", b="x:2", now=NOON, **WHO)
     (tmp_path / "customer" / "decisions" / ".half.json-1-ab").write_text("{", encoding="utf-8")

@@ -303,7 +303,7 @@ def test_a_value_that_a_thousand_records_share_joins_nobody_and_costs_nothing():
     assert set(std.column("exclusive").to_pylist()) == {None}
     longest = max(len(keys or []) for keys in std.column("keys").to_pylist())
     assert longest <= 6
-    told = doubtful(table(*rows), rules("customer")).to_pylist()
+    told = doubtful(table(*rows), std, rules("customer")).to_pylist()
     assert {row["attribute"] for row in told} == {"phone", "credit_code"}
     assert len(told) == 2000
 

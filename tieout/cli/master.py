@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -184,6 +185,8 @@ def show(record: Annotated[str, typer.Argument(help="SYSTEM:CODE, a master key, 
                 ).fetchall(),
             )
             mine = {item["record_id"] for item in members}
+            for event in _past(entity, key):
+                print(f"  {event}")
             about = [item for item in _decisions(entity) if mine & {item.a, item.b, item.record_id}]
             for item in about:
                 print(f"  {_said(item)}")
@@ -233,8 +236,8 @@ def undo(
     reason: Reason,
 ) -> None:
     """Take a decision back: keys, facts and reports come out as if it had never been taken."""
-    from tieout.master_data.build import ENTITIES
     from tieout.master_data.decisions import decide, decisions
+    from tieout.master_data.types import ENTITIES
     from tieout.settings import settings
 
     root = settings().master
@@ -251,8 +254,8 @@ def undo(
 def list_decisions(entity: Entity = None) -> None:
     """Every decision ever taken, newest last, and whether it holds."""
     from tieout.cli.show import heading, table
-    from tieout.master_data.build import ENTITIES
     from tieout.master_data.decisions import active
+    from tieout.master_data.types import ENTITIES
 
     rows = []
     for one in [entity] if entity else ENTITIES:
@@ -272,7 +275,10 @@ def list_decisions(entity: Entity = None) -> None:
 def moved(
     since: Annotated[
         str | None,
-        typer.Option(help="Compare with this earlier publish (P2026…), not with the one before the last."),
+        typer.Option(
+            help="An earlier publish (P2026…) that is still kept, instead of the one before the last; or a day "
+            "(2026-05-01): then the records whose key has changed since."
+        ),
     ] = None,
     limit: Limit = 40,
 ) -> None:
@@ -286,6 +292,9 @@ def moved(
     from tieout.master_data.moved import compare
     from tieout.settings import settings
 
+    if since and re.fullmatch(r"\d{4}-\d\d-\d\d", since):
+        _records_moved(datetime.fromisoformat(since).replace(tzinfo=UTC))
+        return
     found = compare(settings().snapshots, since)
     heading(f"Moved between {found.before} and {found.after}")
     shown = found.moves[:limit] if limit else found.moves
@@ -302,6 +311,24 @@ def moved(
         f"{found.rows:,} rows of {found.facts} facts moved; {found.kept} of {found.totals} totals are as they were"
     )
     sys.exit(0 if found.kept == found.totals else 1)
+
+
+def _records_moved(since: datetime) -> None:
+    """From the registry, which forgets nothing: also long after the publishes of that day are gone."""
+    from tieout.cli.show import heading, table
+    from tieout.master_data.resolve import moved
+    from tieout.master_data.types import ENTITIES
+    from tieout.settings import settings
+
+    rows = [
+        (entity, row["record_id"], row["key_before"] or "–", row["key"] or "gone", row["at"])
+        for entity in ENTITIES
+        for row in moved(settings().master, entity, since).to_pylist()
+        if row["key_before"]
+    ]
+    heading(f"Records with another key than on {since:%Y-%m-%d}: {len(rows):,}")
+    if rows:
+        table(["entity", "record", "key then", "key now", "changed at (UTC)"], rows)
 
 
 # --- shared -----------------------------------------------------------------------------------------
@@ -322,7 +349,7 @@ def _built() -> duckdb.DuckDBPyConnection:
 
 
 def _names(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
-    from tieout.master_data.build import ENTITIES
+    from tieout.master_data.types import ENTITIES
 
     every = " union all ".join(
         f"select '{one}', record_id, name from master.{one}_record" for one in ENTITIES
@@ -366,6 +393,28 @@ def _decisions(entity: str) -> list[Decision]:
     from tieout.settings import settings
 
     return decisions(settings().master, entity)
+
+
+_HAPPENED = {
+    "move": "{record_id} came from {other_key}",
+    "merge": "{key} became {other_key}",
+    "split": "a part of {key} became {other_key}",
+    "revive": "{key} is used again",
+    "retire": "the last record of {key} was gone",
+}
+
+
+def _past(entity: str, key: str) -> list[str]:
+    """What happened to a key since it was given."""
+    from tieout.master_data.resolve import history
+    from tieout.settings import settings
+
+    return [
+        f"{event['at']:%Y-%m-%d %H:%M} {_HAPPENED[event['kind']].format(**event)}"
+        + (f" ({event['reason']})" if event["reason"] else "")
+        for event in history(settings().master, entity).to_pylist()
+        if key in (event["key"], event["other_key"]) and event["kind"] in _HAPPENED
+    ]
 
 
 def _about(item: Decision) -> str:

@@ -7,7 +7,6 @@ another one; so a warehouse rebuilt from landing states the same. The comparison
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from tieout.engine import constants, literal, quoted
 from tieout.ingest.errors import IngestError
 from tieout.ingest.landing import Landing
 from tieout.strict import Strict
+from tieout.whole import write_whole
 
 if TYPE_CHECKING:
     import duckdb
@@ -109,19 +109,9 @@ def keep_answers(landing: Landing, source: Source, answers: Mapping[str, str], n
     moment = now.astimezone(UTC)
     if before:  # also if this machine's clock has gone back
         moment = max(moment, datetime.fromisoformat(before.at) + timedelta(microseconds=1))
-    folder = landing.root / source.name / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     said = Answers(source=source.name, at=moment.isoformat(timespec="microseconds"), answers=dict(answers))
-    path = folder / f"{moment:%Y%m%dT%H%M%S%f}Z.json"
-    draft = folder / f".{path.name}-{os.getpid()}-{os.urandom(4).hex()}"
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump(said.model_dump(), file, ensure_ascii=False, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    path = landing.root / source.name / FOLDER / f"{moment:%Y%m%dT%H%M%S%f}Z.json"
+    write_whole(path, json.dumps(said.model_dump(), ensure_ascii=False, indent=2))
     return path
 
 

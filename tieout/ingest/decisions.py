@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic import Field, ValidationError
 
 from tieout.ingest.errors import IngestError
 from tieout.strict import Strict
+from tieout.whole import write_whole
 
 FOLDER = "_decisions"
 
@@ -81,7 +81,10 @@ def decide(
             f"{source}.{stream}: the decision lacks {wrong}. Nothing was decided. "
             f"Say who decides (--by NAME) and why (--reason TEXT)."
         ) from None
-    _write(landing_root / FOLDER, decision)
+    text = json.dumps(decision.model_dump(), ensure_ascii=False, indent=2, sort_keys=True)
+    tail = hashlib.sha256(text.encode()).hexdigest()[:8]
+    at = datetime.fromisoformat(decision.at)
+    write_whole(landing_root / FOLDER / f"{at:%Y%m%dT%H%M%S%f}Z-{decision.kind}-{tail}.json", text + "\n")
     return decision
 
 
@@ -104,25 +107,6 @@ def decisions(
         and (source is None or item.source == source)
         and (stream is None or item.stream == stream)
     ]
-
-
-def _write(folder: Path, decision: Decision) -> Path:
-    """Whole or not at all: written under a dotted name, flushed, then renamed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(decision.model_dump(), ensure_ascii=False, indent=2, sort_keys=True)
-    moment = datetime.fromisoformat(decision.at)
-    tail = hashlib.sha256(text.encode()).hexdigest()[:8]
-    path = folder / f"{moment:%Y%m%dT%H%M%S%f}Z-{decision.kind}-{tail}.json"
-    draft = folder / f".{path.name}-{os.getpid()}-{os.urandom(4).hex()}"
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
 
 
 @lru_cache(maxsize=65_536)

@@ -19,6 +19,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+from tieout.whole import write_whole
+
 MANIFEST = "manifest.json"
 WHOLE_TABLE = "*"
 # How long pages of a pull that was killed are worth keeping: after it, the pull begins again.
@@ -151,14 +153,9 @@ class Landing:
 
     def rewrite(self, manifest: Manifest) -> None:
         """Say something new of a batch (retention only), whole or not at all; its rows stay what they are."""
-        folder = self.folder(manifest)
-        draft = folder / f".{MANIFEST}-{os.getpid()}"
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(manifest), ensure_ascii=False, indent=2))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(folder / MANIFEST)
-        self._read.pop(folder / MANIFEST, None)
+        path = self.folder(manifest) / MANIFEST
+        write_whole(path, json.dumps(asdict(manifest), ensure_ascii=False, indent=2))
+        self._read.pop(path, None)
 
     def sweep(self, now: datetime | None = None) -> int:
         """Delete what killed runs left behind: drafts, and pages too old to go on from; returns how many."""

@@ -8,7 +8,6 @@ kept below the installation's home; contracts stay as they are.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from sources.contract import ContractError
+from tieout.whole import write_whole
 
 FILE = "switched_off.json"
 
@@ -109,9 +109,5 @@ def matching(sources: Mapping[str, object], patterns: Iterable[str]) -> list[str
 
 
 def _write(home: Path, known: Mapping[str, Off]) -> None:
-    home.mkdir(parents=True, exist_ok=True)
-    path = home / FILE
-    beside = path.with_name(f".{FILE}-{os.getpid()}")
     text = json.dumps([asdict(item) for item in known.values()], ensure_ascii=False, indent=1)
-    beside.write_text(text + "\n", encoding="utf-8")
-    beside.replace(path)
+    write_whole(home / FILE, text + "\n")

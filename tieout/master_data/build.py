@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from tieout.engine import literal
 from tieout.master_data.golden import golden_query
 from tieout.master_data.rules import Rules, read_rules
+from tieout.master_data.types import ENTITIES, entity_folder
 from tieout.settings import settings
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-ENTITIES = ("customer", "supplier", "product", "employee")
-REVIEW, ISSUED = "review.parquet", "issued.parquet"
+# What the crosswalk leaves beside the keys for the models after it.
+REVIEW, ISSUED, DOUBTFUL = "review.parquet", "issued.parquet", "doubtful.parquet"
 
 
 def rules_of(entity: str) -> Rules:
@@ -37,31 +38,36 @@ def crosswalk(records: Mapping[str, duckdb.DuckDBPyRelation], registry: str) -> 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from tieout.master_data.match import doubtful
     from tieout.master_data.resolve import resolve
 
     now, found = datetime.now(UTC), []
     for entity, relation in records.items():
-        said = resolve(entity, arrow(relation), Path(registry), rules_of(entity), now)
+        rows, rules = relation.to_arrow_table(), rules_of(entity)
+        said = resolve(entity, rows, Path(registry), rules, now)
         keyed = said.crosswalk.rename_columns(
             ["master_key" if name == "key" else name for name in said.crosswalk.column_names]
         )
-        found.append(keyed.add_column(0, "entity", pa.array([entity] * len(keyed), pa.string())))
-        folder = Path(registry) / entity
+        found.append(_of(entity, keyed))
+        folder = entity_folder(Path(registry), entity)
         folder.mkdir(parents=True, exist_ok=True)
-        # Derived from the run, so it is overwritten: models that come after this one read it.
-        pq.write_table(said.review, folder / REVIEW)
-        pq.write_table(said.key, folder / ISSUED)
+        for name, left in (
+            (REVIEW, said.review),
+            (ISSUED, said.key),
+            (DOUBTFUL, doubtful(rows, said.standard, rules)),
+        ):
+            pq.write_table(left, folder / name)
     return pa.concat_tables(found)
 
 
-def review(entities: Mapping[str, object], registry: str) -> pa.Table:
+def review(registry: str) -> pa.Table:
     """Pairs that a steward should look at: entity, a, b, score, rule, evidence, reason."""
-    return _kept(entities, registry, REVIEW)
+    return _left(registry, REVIEW)
 
 
-def issued(entities: Mapping[str, object], registry: str) -> pa.Table:
+def issued(registry: str) -> pa.Table:
     """Every key ever given: entity, key, state, current_key, merged_into, founder."""
-    return _kept(entities, registry, ISSUED).drop_columns(["founded_at"])
+    return _left(registry, ISSUED).drop_columns(["founded_at"])
 
 
 def golden(
@@ -72,18 +78,16 @@ def golden(
 ) -> pa.Table:
     """The value of every attribute that has one: entity, master_key, attribute, value, record_id, rule."""
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     from tieout.master_data.decisions import active, decisions
-    from tieout.master_data.match import doubtful
 
     found = []
-    every = arrow(crosswalk)
-    con.register("golden_crosswalk", every)
+    con.register("golden_crosswalk", crosswalk.to_arrow_table())
     for entity, relation in records.items():
         rules = rules_of(entity)
-        rows = arrow(relation)
-        con.register("golden_record", rows)
-        con.register("golden_doubt", doubtful(rows, rules))
+        con.register("golden_record", relation.to_arrow_table())
+        con.register("golden_doubt", pq.read_table(entity_folder(Path(registry), entity) / DOUBTFUL))
         pinned = {
             (str(item.record_id), str(item.attribute)): str(item.value)
             for item in active(decisions(Path(registry), entity))
@@ -99,24 +103,22 @@ def golden(
             pinned=pinned,
             doubtful="golden_doubt",
         )
-        values = arrow(con.sql(query))
-        found.append(values.add_column(0, "entity", pa.array([entity] * len(values), pa.string())))
+        found.append(_of(entity, con.sql(query).to_arrow_table()))
     for name in ("golden_crosswalk", "golden_record", "golden_doubt"):
         con.unregister(name)
     return pa.concat_tables(found)
 
 
-def arrow(relation: duckdb.DuckDBPyRelation) -> pa.Table:
-    """All rows of a relation."""
-    return relation.to_arrow_table()
-
-
-def _kept(entities: Mapping[str, object], registry: str, name: str) -> pa.Table:
+def _left(registry: str, name: str) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tables = []
-    for entity in entities:
-        table = pq.read_table(Path(registry) / entity / name)
-        tables.append(table.add_column(0, "entity", pa.array([entity] * len(table), pa.string())))
-    return pa.concat_tables(tables)
+    return pa.concat_tables(
+        _of(entity, pq.read_table(entity_folder(Path(registry), entity) / name)) for entity in ENTITIES
+    )
+
+
+def _of(entity: str, table: pa.Table) -> pa.Table:
+    import pyarrow as pa
+
+    return table.add_column(0, "entity", pa.array([entity] * len(table), pa.string()))

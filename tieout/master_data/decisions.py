@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -19,6 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from tieout.master_data.types import MasterDataError, entity_folder
 from tieout.strict import Identifier, Strict, explained
+from tieout.whole import write_whole
 
 FOLDER = "decisions"
 
@@ -141,7 +141,7 @@ def decide(
             f"{entity}: this decision is not complete ({explained(error).replace('Value error, ', '')}). "
             f"Nothing was decided. Say what exactly, who decides and why."
         ) from None
-    _write(entity_folder(home, entity) / FOLDER, decision)
+    write_whole(entity_folder(home, entity) / FOLDER / f"{decision.id}.json", _text(decision) + "\n")
     return decision
 
 
@@ -191,21 +191,6 @@ def _revoked(every: list[Decision]) -> set[str]:
 def _text(decision: Decision) -> str:
     said = decision.model_dump(exclude_none=True)
     return json.dumps(said, ensure_ascii=False, indent=2, sort_keys=True)
-
-
-def _write(book: Path, decision: Decision) -> None:
-    """Whole or not at all: written under a dotted name, flushed, then renamed."""
-    book.mkdir(parents=True, exist_ok=True)
-    path = book / f"{decision.id}.json"
-    draft = book / f".{path.name}-{os.getpid()}-{os.urandom(4).hex()}"
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(_text(decision) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=65_536)

@@ -163,15 +163,18 @@ def _falling(levels: list[str]) -> dict[str, float]:
     return {level: part / sum(parts) for level, part in zip(levels, parts, strict=True)}
 
 
-def doubtful(records: pa.Table, rules: Rules) -> pa.Table:
+def doubtful(records: pa.Table, std: pa.Table, rules: Rules) -> pa.Table:
     """Values that are there and cannot be right: a code that fails its check, a number nobody can dial, a placeholder, a
     value shared by too many records.
+
+    Args:
+        records: As they were given to `standardised`.
+        std: What it made of them.
 
     Returns: record_id, attribute (a column of `records`).
     """
     import pyarrow as pa
 
-    std = standardised(records, rules)
     place = {record: row for row, record in enumerate(std.column("record_id").to_pylist())}
     ids = records.column("record_id").to_pylist()
     found: dict[tuple[str, str], None] = {}

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tieout.engine import literal, quoted
-from tieout.master_data.types import MasterDataError
+from tieout.master_data.types import ENTITIES, MasterDataError
 
 if TYPE_CHECKING:
     import duckdb
 
-_ENTITIES = ("customer", "supplier", "product", "employee")
 # What may be added up over any rows: one currency, hours. Quantities have units, amounts of a document its currency.
 _ADDITIVE = ("_amount_cny", "_net_cny", "_tax_cny", "_gross_cny", "_hours")
-_NUMBERS = ("DECIMAL", "BIGINT", "INTEGER", "HUGEINT")
 
 
 @dataclass(frozen=True)
@@ -74,40 +72,42 @@ def compare(snapshots: Path, since: str | None = None) -> Moved:
 
 
 def _compare(con: duckdb.DuckDBPyConnection, before: str, after: str) -> Moved:
-    columns: dict[tuple[str, str], dict[str, str]] = {}
-    for database, table, column, kind in con.execute(
-        "select database_name, table_name, column_name, data_type from duckdb_columns()"
-        " where schema_name = 'marts' and starts_with(table_name, 'fct_')"
+    columns: dict[tuple[str, str], list[str]] = {}
+    for database, table, column in con.execute(
+        "select database_name, table_name, column_name from duckdb_columns()"
+        " where schema_name = 'marts' and starts_with(table_name, 'fct_') order by table_name, column_index"
     ).fetchall():
-        columns.setdefault((database, table), {})[column] = kind
+        columns.setdefault((database, table), []).append(column)
     moves: list[Move] = []
     other: list[str] = []
     totals = rows = 0
     facts: set[str] = set()
     for table in sorted({table for _, table in columns}):
-        old, new = columns.get(("before", table), {}), columns.get(("now", table), {})
+        both = [
+            name for name in columns.get(("now", table), []) if name in columns.get(("before", table), [])
+        ]
         key = f"{table.removeprefix('fct_')}_key"
-        if key not in old or key not in new:
+        measures = [name for name in both if name.endswith(_ADDITIVE)]
+        if key not in both or not measures:
             continue
-        measures = [
-            name for name, kind in new.items()
-            if name in old and kind.startswith(_NUMBERS) and name.endswith(_ADDITIVE)
-        ]  # fmt: skip
-        for measure in measures:
-            totals += 1
-            left, right = (
-                con.execute(f"select sum({quoted(measure)}) from {name}.marts.{quoted(table)}").fetchone()
-                for name in ("before", "now")
-            )
-            if left != right:
-                other.append(f"{table}.{measure}: {(left or [None])[0]} was, {(right or [None])[0]} is")
-        for entity in _ENTITIES:
+        sums = [
+            con.execute(
+                f"select {', '.join(f'sum({quoted(name)})' for name in measures)} from {database}.marts.{quoted(table)}"
+            ).fetchone()
+            for database in ("before", "now")
+        ]
+        totals += len(measures)
+        other += [
+            f"{table}.{name}: {was} was, {now} is"
+            for name, was, now in zip(measures, *(row or () for row in sums), strict=True)
+            if was != now
+        ]
+        for entity in ENTITIES:
             column = f"{entity}_key"
-            if column not in old or column not in new or not measures:
+            if column not in both:
                 continue
-            sums = ", ".join(f"sum(now.{quoted(name)})" for name in measures)
             for left, right, count, *amounts in con.execute(
-                f"select was.{column}, now.{column}, count(*), {sums}"
+                f"select was.{column}, now.{column}, count(*), {', '.join(f'sum(now.{quoted(name)})' for name in measures)}"
                 f" from now.marts.{quoted(table)} as now join before.marts.{quoted(table)} as was using ({quoted(key)})"
                 f" where now.{column} is distinct from was.{column} group by 1, 2 order by 1, 2"
             ).fetchall():

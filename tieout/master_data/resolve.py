@@ -12,6 +12,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -64,6 +65,7 @@ class Resolution:
     event: at, kind, key, other_key, record_id, reason. What this run did to keys (`types.Event`).
     key: key, state, current_key, merged_into, founder, founded_at. Every key ever issued and what it stands for now.
     preferred: record_id, attribute, value, by, reason, at. Values that stewards pinned.
+    standard: what the matcher made of the records.
     """
 
     crosswalk: pa.Table
@@ -71,6 +73,7 @@ class Resolution:
     event: pa.Table
     key: pa.Table
     preferred: pa.Table
+    standard: pa.Table
     changed: int  # records that are new, gone or other than in the last run
     reached: int  # records that were clustered anew
 
@@ -134,7 +137,7 @@ def resolve(
     if run.change:
         kept.append(run.change, at, segment)
         store.fold(home, entity)
-    return _resolution(kept, seen, run, settled, counting, rules, at)
+    return _resolution(kept, seen, run, settled, counting, rules, at, std)
 
 
 def history(home: Path, entity: str) -> pa.Table:
@@ -459,6 +462,7 @@ def _resolution(
     counting: list[Decision],
     rules: Rules,
     at: datetime,
+    std: pa.Table,
 ) -> Resolution:
     import pyarrow as pa
 
@@ -536,6 +540,7 @@ def _resolution(
             pins,
             {"record_id": text, "attribute": text, "value": text, "by": text, "reason": text, "at": instant},
         ),
+        standard=std,
         changed=run.changed,
         reached=run.reached,
     )
@@ -579,6 +584,7 @@ def _platform_matcher() -> Matcher:
     return Matcher(standardised, edges, _code_version())
 
 
+@cache
 def _code_version() -> str:
     """Hash of this package: edges and clusters of other code are not mixed with those of this one."""
     digest = hashlib.sha256()

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+ENTITIES = ("customer", "supplier", "product", "employee")
+
+
 class MasterDataError(Exception):
     """Records could not be resolved. The message says what happened, what was left undone, what to do."""
 

@@ -136,7 +136,7 @@ with
 
     records as (
 
-        select *
+        select *, cast(null as text) as short_name
         from listed
         union all by name
         select *
@@ -144,23 +144,4 @@ with
 
     )
 
-select
-    records.source_system || ':' || records.source_key as record_id,
-    records.source_system,
-    records.source_key,
-    records.company_code,
-    records.code,
-    records.name,
-    cast(null as text) as short_name,
-    records.credit_code,
-    records.country_code,
-    records.city,
-    records.address,
-    records.phone,
-    records.contact,
-    records.is_active,
-    records.changed_at,
-    said_same.same_as
-from records
-left join
-    said_same on records.source_system = said_same.source_system and records.source_key = said_same.source_key
+    {{ recorded("code name short_name credit_code country_code city address phone contact") }}

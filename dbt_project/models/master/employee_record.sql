@@ -88,19 +88,4 @@ with
 
     )
 
-select
-    records.source_system || ':' || records.source_key as record_id,
-    records.source_system,
-    records.source_key,
-    records.company_code,
-    records.employee_no,
-    records.name,
-    records.mobile,
-    records.email,
-    records.hired_on,
-    records.is_active,
-    records.changed_at,
-    said_same.same_as
-from records
-left join
-    said_same on records.source_system = said_same.source_system and records.source_key = said_same.source_key
+    {{ recorded("employee_no name mobile email hired_on") }}

@@ -87,20 +87,4 @@ with
 
     )
 
-select
-    records.source_system || ':' || records.source_key as record_id,
-    records.source_system,
-    records.source_key,
-    records.company_code,
-    records.code,
-    records.old_code,
-    records.name,
-    records.specification,
-    records.uom_text,
-    records.kind,
-    records.is_active,
-    records.changed_at,
-    said_same.same_as
-from records
-left join
-    said_same on records.source_system = said_same.source_system and records.source_key = said_same.source_key
+    {{ recorded("code old_code name specification uom_text kind") }}

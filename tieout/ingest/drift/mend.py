@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 from sources.contract import ContractError, Source, read_source
 from tieout.ingest.drift.evolved import column_id
 from tieout.strict import explained
+from tieout.whole import write_whole
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _edited(
             f"{path}: with {stream}.{column} changed the contract would not hold: {explained(error)}. "
             f"Nothing was changed."
         ) from None
-    _replace(path, new)
+    write_whole(path, new)
     before, after = _difference(text, new)
     return Mended(path, before, after, column)
 
@@ -172,19 +172,6 @@ def _edited(
 def _order(document: Any, stream: str) -> list[str]:
     """Dictionaries are equal in any order; tables are not."""
     return list(document["streams"][stream]["columns"]) if document else []
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.chmod(path.stat().st_mode & 0o7777)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _difference(before: str, after: str) -> tuple[str, str]:

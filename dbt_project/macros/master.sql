@@ -8,6 +8,13 @@
     where entity = '{{ entity }}' and source_system = '{{ system }}'
 {%- endmacro %}
 
+{# The same for every system at once: join by `source_system` too. #}
+{% macro known_to_all(entity) -%}
+    select source_system, source_key as known_as, master_key as {{ entity }}_key
+    from {{ ref("crosswalk") }}
+    where entity = '{{ entity }}'
+{%- endmacro %}
+
 {# Golden records of an entity with their attributes as columns: one row per master key. #}
 {% macro golden(entity, attributes) -%}
     select

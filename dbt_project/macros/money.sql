@@ -45,3 +45,17 @@
         else round({{ amount }}, 2)
     end
 {%- endmacro %}
+
+{# What one unit of a currency is worth in the reporting currency, which itself is worth one on any day. #}
+{% macro cny_per_unit(rates, currency_code) -%}
+    coalesce(
+        {{ rates }}.cny_per_unit, case when {{ currency_code }} = '{{ var("reporting_currency") }}' then 1 end
+    )
+{%- endmacro %}
+
+{# An amount at a price of its currency, in cents; null where no price is known: nothing is guessed. #}
+{% macro at_price(amount, price) -%}
+    cast(
+        round(cast({{ amount }} as decimal(20, 6)) * cast({{ price }} as decimal(18, 8)), 2) as decimal(18, 2)
+    )
+{%- endmacro %}

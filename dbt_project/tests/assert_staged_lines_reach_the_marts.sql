@@ -29,9 +29,11 @@ with
 
         select invoice_qty
         from {{ ref("fct_sales_invoice_line") }}
+        where company_code = 'HX'
         union all
         select invoice_qty
         from {{ ref("fct_supplier_invoice_line") }}
+        where company_code = 'HX'
 
     ),
 
@@ -39,21 +41,26 @@ with
 
         select 'sales order' as document_kind, count(*) as line_count, sum(order_qty) as total
         from {{ ref("fct_sales_order_line") }}
+        where company_code = 'HX'
         union all
         select 'purchase order', count(*), sum(order_qty)
         from {{ ref("fct_purchase_order_line") }}
+        where company_code = 'HX'
         union all
         select 'invoice', count(*), sum(invoice_qty)
         from invoice_lines
         union all
         select 'stock move', count(*), sum(move_qty)
         from {{ ref("fct_stock_move") }}
+        where company_code = 'HX'
         union all
         select 'ledger', count(*), sum(debit_amount_cny)
         from {{ ref("fct_ledger_entry_line") }}
+        where company_code = 'HX'
         union all
         select 'timesheet', count(*), sum(worked_hours)
         from {{ ref("fct_timesheet_line") }}
+        where company_code = 'HX'
 
     )
 

@@ -52,7 +52,7 @@ _SIGNATURE = (
 # What a company usually has; forms that are not there or not granted are left out by discovery.
 _USUAL = {
     "BD_Customer": "客户", "BD_Supplier": "供应商", "BD_MATERIAL": "物料", "BD_Department": "部门", "BD_Empinfo": "员工",
-    "BD_Stock": "仓库", "BD_Account": "科目", "SAL_SaleOrder": "销售订单", "SAL_OUTSTOCK": "销售出库单",
+    "BD_Stock": "仓库", "BD_Account": "科目", "BD_Rate": "汇率", "SAL_SaleOrder": "销售订单", "SAL_OUTSTOCK": "销售出库单",
     "SAL_RETURNSTOCK": "销售退货单", "PUR_PurchaseOrder": "采购订单", "STK_InStock": "采购入库单", "PUR_MRB": "采购退料单",
     "STK_Inventory": "即时库存", "PRD_MO": "生产订单", "PRD_PickMtrl": "生产领料单", "PRD_INSTOCK": "生产入库单",
     "AR_receivable": "应收单", "AR_RECEIVEBILL": "收款单", "AP_Payable": "应付单", "AP_PAYBILL": "付款单", "GL_VOUCHER": "凭证",

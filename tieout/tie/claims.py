@@ -103,6 +103,8 @@ class Claim(Strict):
     severity: Severity
     unit: str
     by: tuple[Identifier, ...] = ()
+    # the companies it is claimed for, by `company_code`, which every part then has; empty: for all of them
+    companies: tuple[str, ...] = ()
     names: dict[Identifier, NameOf] = Field(default_factory=dict)
     left: Side
     right: Side

@@ -304,16 +304,27 @@ def _part_sql(claim: Claim, part: str, rows: Rows) -> str:
         columns = "".join(f"{column}, " for column in claim.by)
         return (
             f"select {columns} cast(document as text) as document, {literal(part)} as part, "
-            f"cast(amount as {AMOUNT}) as amount, {_EVIDENCE} as evidence from ({rows.sql.strip().rstrip(';')}) as part_rows"
+            f"cast(amount as {AMOUNT}) as amount, {_EVIDENCE} as evidence"
+            f" from ({rows.sql.strip().rstrip(';')}) as part_rows{_where(_of_companies(claim))}"
         )
     if rows.model is None:  # refused by the reader; said again for the type checker
         raise ClaimError(f"{claim.claim}: {part} names no model")
     columns = "".join(f"{_keyed(rows.keys.get(column, column), column)}, " for column in claim.by)
-    where = f" where {rows.where}" if rows.where else ""
+    where = _where(rows.where and f"({rows.where})" if claim.companies else rows.where, _of_companies(claim))
     return (
         f"select {columns} cast({rows.document or 'null'} as text) as document, {literal(part)} as part, "
         f"cast({rows.measure} as {AMOUNT}) as amount, {_EVIDENCE} as evidence from {_ref(rows.model)}{where}"
     )
+
+
+def _of_companies(claim: Claim) -> str | None:
+    listed = ", ".join(map(literal, claim.companies))
+    return f"company_code in ({listed})" if listed else None
+
+
+def _where(*conditions: str | None) -> str:
+    stated = [condition for condition in conditions if condition]
+    return f" where {' and '.join(stated)}" if stated else ""
 
 
 _EVIDENCE = "concat_ws('/', source_system, source_stream, source_record)"

@@ -11,7 +11,7 @@ with
             cast(present_hours as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_attendance_day") }}
-        where present_hours is not null
+        where (present_hours is not null) and company_code in ('HX')
         union all
         select
             cast(date_trunc('month', work_date) as date) as month_start_date,
@@ -20,6 +20,7 @@ with
             cast(worked_hours as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_timesheet_line") }}
+        where company_code in ('HX')
         union all
         select
             month_start_date,
@@ -28,7 +29,7 @@ with
             cast(worked_hours as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_attendance_day") }}
-        where present_hours is null
+        where (present_hours is null) and company_code in ('HX')
     ),
 
     -- the document is what people quote; what stays open is looked for per document

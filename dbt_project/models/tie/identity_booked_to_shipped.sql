@@ -11,7 +11,7 @@ with
             cast(order_amount_net_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_sales_order_line") }}
-        where is_booked
+        where (is_booked) and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -25,6 +25,7 @@ with
                     cast(date_trunc('month', d.ship_date) as date) as month_start_date,
                     d.shipped_amount_net_cny as amount,
                     o.order_no as document,
+                    d.company_code,
                     d.source_system,
                     d.source_stream,
                     d.source_record
@@ -33,6 +34,7 @@ with
                     {{ ref("fct_sales_order_line") }} as o on d.sales_order_line_key = o.sales_order_line_key
                 where d.is_shipped
             ) as part_rows
+        where company_code in ('HX')
         union all
         select
             month_start_date,
@@ -41,7 +43,7 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'sales' and stage = 'order_to_move' and effect = 'timing'
+        where (flow = 'sales' and stage = 'order_to_move' and effect = 'timing') and company_code in ('HX')
         union all
         select
             cast(date_trunc('month', order_date) as date) as month_start_date,
@@ -50,7 +52,7 @@ with
             cast(- order_amount_net_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_sales_order_line") }}
-        where is_booked and not is_goods
+        where (is_booked and not is_goods) and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -59,7 +61,7 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'sales' and stage = 'order_to_move' and effect = 'open'
+        where (flow = 'sales' and stage = 'order_to_move' and effect = 'open') and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -68,7 +70,7 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'sales' and stage = 'order_to_move' and effect = 'currency'
+        where (flow = 'sales' and stage = 'order_to_move' and effect = 'currency') and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -77,7 +79,7 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'sales' and stage = 'order_to_move' and effect = 'rounding'
+        where (flow = 'sales' and stage = 'order_to_move' and effect = 'rounding') and company_code in ('HX')
     ),
 
     -- the document is what people quote; what stays open is looked for per document

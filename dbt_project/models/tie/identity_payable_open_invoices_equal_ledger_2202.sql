@@ -11,7 +11,7 @@ with
             cast(invoice_amount_gross_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_supplier_invoice_line") }}
-        where is_open
+        where (is_open) and company_code in ('HX')
         union all
         select
             supplier_key,
@@ -20,7 +20,9 @@ with
             cast(- balance_amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_ledger_entry_line") }}
-        where account_key in (select account_key from {{ ref("dim_account") }} where is_payable_control)
+        where
+            (account_key in (select account_key from {{ ref("dim_account") }} where is_payable_control))
+            and company_code in ('HX')
         union all
         select
             supplier_key,
@@ -30,9 +32,12 @@ with
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_payment") }}
         where
-            payment_kind = 'supplier_payment'
-            and invoice_id in (select invoice_id from {{ ref("fct_supplier_invoice_line") }} where is_open)
-
+            (
+                payment_kind = 'supplier_payment'
+                and invoice_id
+                in (select invoice_id from {{ ref("fct_supplier_invoice_line") }} where is_open)
+            )
+            and company_code in ('HX')
         union all
         select
             party_key as supplier_key,
@@ -41,7 +46,9 @@ with
             cast(difference_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_invoice_posting") }}
-        where flow = 'purchase' and amount_kind = 'gross' and is_open and is_rounding
+        where
+            (flow = 'purchase' and amount_kind = 'gross' and is_open and is_rounding)
+            and company_code in ('HX')
     ),
 
     -- the document is what people quote; what stays open is looked for per document

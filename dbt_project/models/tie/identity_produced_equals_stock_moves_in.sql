@@ -11,7 +11,7 @@ with
             cast(planned_qty as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_work_order") }}
-        where is_done
+        where (is_done) and company_code in ('HX')
         union all
         select
             product_key,
@@ -20,7 +20,9 @@ with
             cast(move_qty_base as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_stock_move") }}
-        where is_done and from_location_type = 'production' and to_location_type = 'storage'
+        where
+            (is_done and from_location_type = 'production' and to_location_type = 'storage')
+            and company_code in ('HX')
         union all
         select
             product_key,
@@ -29,7 +31,7 @@ with
             cast(- scrapped_qty as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_work_order") }}
-        where is_done and scrapped_qty <> 0
+        where (is_done and scrapped_qty <> 0) and company_code in ('HX')
     ),
 
     -- the document is what people quote; what stays open is looked for per document

@@ -11,7 +11,7 @@ with
             cast(order_qty_base as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_purchase_order_line") }}
-        where is_ordered and is_goods
+        where (is_ordered and is_goods) and company_code in ('HX')
         union all
         select
             purchase_order_line_key,
@@ -20,7 +20,7 @@ with
             cast(receipt_qty_base + open_qty_base as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_goods_receipt_line") }}
-        where is_received or is_open
+        where (is_received or is_open) and company_code in ('HX')
     ),
 
     -- the document is what people quote; what stays open is looked for per document

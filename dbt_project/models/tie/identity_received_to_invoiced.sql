@@ -16,6 +16,7 @@ with
                     cast(date_trunc('month', r.receipt_date) as date) as month_start_date,
                     r.received_amount_net_cny as amount,
                     o.order_no as document,
+                    r.company_code,
                     r.source_system,
                     r.source_stream,
                     r.source_record
@@ -25,6 +26,7 @@ with
                     on r.purchase_order_line_key = o.purchase_order_line_key
                 where r.is_received
             ) as part_rows
+        where company_code in ('HX')
         union all
         select
             month_start_date,
@@ -38,6 +40,7 @@ with
                     cast(date_trunc('month', i.invoice_date) as date) as month_start_date,
                     i.invoice_amount_net_cny as amount,
                     o.order_no as document,
+                    i.company_code,
                     i.source_system,
                     i.source_stream,
                     i.source_record
@@ -47,6 +50,7 @@ with
                     on i.purchase_order_line_key = o.purchase_order_line_key
                 where i.is_posted
             ) as part_rows
+        where company_code in ('HX')
         union all
         select
             month_start_date,
@@ -55,7 +59,8 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'purchase' and stage = 'move_to_invoice' and effect = 'timing'
+        where
+            (flow = 'purchase' and stage = 'move_to_invoice' and effect = 'timing') and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -64,7 +69,7 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'purchase' and stage = 'move_to_invoice' and effect = 'open'
+        where (flow = 'purchase' and stage = 'move_to_invoice' and effect = 'open') and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -73,7 +78,8 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'purchase' and stage = 'move_to_invoice' and effect = 'ahead'
+        where
+            (flow = 'purchase' and stage = 'move_to_invoice' and effect = 'ahead') and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -87,6 +93,7 @@ with
                     cast(date_trunc('month', i.invoice_date) as date) as month_start_date,
                     i.invoice_amount_net_cny as amount,
                     o.order_no as document,
+                    i.company_code,
                     i.source_system,
                     i.source_stream,
                     i.source_record
@@ -96,6 +103,7 @@ with
                     on i.purchase_order_line_key = o.purchase_order_line_key
                 where i.is_posted and not i.is_goods
             ) as part_rows
+        where company_code in ('HX')
         union all
         select
             month_start_date,
@@ -104,7 +112,9 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'purchase' and stage = 'move_to_invoice' and effect = 'currency'
+        where
+            (flow = 'purchase' and stage = 'move_to_invoice' and effect = 'currency')
+            and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -113,7 +123,9 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'purchase' and stage = 'move_to_invoice' and effect = 'rounding'
+        where
+            (flow = 'purchase' and stage = 'move_to_invoice' and effect = 'rounding')
+            and company_code in ('HX')
     ),
 
     -- the document is what people quote; what stays open is looked for per document

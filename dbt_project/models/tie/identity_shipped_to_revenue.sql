@@ -16,6 +16,7 @@ with
                     cast(date_trunc('month', d.ship_date) as date) as month_start_date,
                     d.shipped_amount_net_cny as amount,
                     o.order_no as document,
+                    d.company_code,
                     d.source_system,
                     d.source_stream,
                     d.source_record
@@ -24,6 +25,7 @@ with
                     {{ ref("fct_sales_order_line") }} as o on d.sales_order_line_key = o.sales_order_line_key
                 where d.is_shipped
             ) as part_rows
+        where company_code in ('HX')
         union all
         select
             month_start_date,
@@ -37,6 +39,7 @@ with
                     cast(date_trunc('month', l.entry_date) as date) as month_start_date,
                     l.revenue_amount_cny as amount,
                     coalesce(o.order_no, l.source_document) as document,
+                    l.company_code,
                     l.source_system,
                     l.source_stream,
                     l.source_record
@@ -48,6 +51,7 @@ with
                     {{ ref("fct_sales_order_line") }} as o on i.sales_order_line_key = o.sales_order_line_key
                 where l.is_revenue
             ) as part_rows
+        where company_code in ('HX')
         union all
         select
             month_start_date,
@@ -56,7 +60,7 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'sales' and stage = 'move_to_invoice' and effect = 'timing'
+        where (flow = 'sales' and stage = 'move_to_invoice' and effect = 'timing') and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -65,7 +69,7 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'sales' and stage = 'move_to_invoice' and effect = 'open'
+        where (flow = 'sales' and stage = 'move_to_invoice' and effect = 'open') and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -74,7 +78,7 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'sales' and stage = 'move_to_invoice' and effect = 'ahead'
+        where (flow = 'sales' and stage = 'move_to_invoice' and effect = 'ahead') and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -88,6 +92,7 @@ with
                     cast(date_trunc('month', i.invoice_date) as date) as month_start_date,
                     i.invoice_amount_net_cny as amount,
                     o.order_no as document,
+                    i.company_code,
                     i.source_system,
                     i.source_stream,
                     i.source_record
@@ -96,6 +101,7 @@ with
                     {{ ref("fct_sales_order_line") }} as o on i.sales_order_line_key = o.sales_order_line_key
                 where i.is_posted and not i.is_goods
             ) as part_rows
+        where company_code in ('HX')
         union all
         select
             month_start_date,
@@ -104,7 +110,8 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'sales' and stage = 'move_to_invoice' and effect = 'currency'
+        where
+            (flow = 'sales' and stage = 'move_to_invoice' and effect = 'currency') and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -113,7 +120,8 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_flow_effect") }}
-        where flow = 'sales' and stage = 'move_to_invoice' and effect = 'rounding'
+        where
+            (flow = 'sales' and stage = 'move_to_invoice' and effect = 'rounding') and company_code in ('HX')
         union all
         select
             month_start_date,
@@ -122,7 +130,7 @@ with
             cast(difference_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_invoice_posting") }}
-        where flow = 'sales' and amount_kind = 'net' and is_rounding
+        where (flow = 'sales' and amount_kind = 'net' and is_rounding) and company_code in ('HX')
     ),
 
     -- the document is what people quote; what stays open is looked for per document

@@ -11,7 +11,13 @@ with
             cast(closing_qty as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_stock_balance_day") }}
-        where balance_date = (select max(balance_date) from {{ ref("fct_stock_balance_day") }})
+        where
+            (company_code, balance_date) in (
+                select (company_code, max(balance_date))
+                from {{ ref("fct_stock_balance_day") }}
+                group by company_code
+            )
+
         union all
         select
             product_key,

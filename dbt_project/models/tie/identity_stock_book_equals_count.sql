@@ -11,7 +11,7 @@ with
             cast(expected_qty as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_stock_count_line") }}
-        where is_done
+        where (is_done) and company_code in ('HX')
         union all
         select
             product_key,
@@ -20,7 +20,7 @@ with
             cast(counted_qty as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_stock_count_line") }}
-        where is_done
+        where (is_done) and company_code in ('HX')
         union all
         select
             product_key,
@@ -33,7 +33,9 @@ with
             ) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_stock_move") }}
-        where is_done and (to_location_type = 'lost_found' or from_location_type = 'lost_found')
+        where
+            (is_done and (to_location_type = 'lost_found' or from_location_type = 'lost_found'))
+            and company_code in ('HX')
     ),
 
     -- the document is what people quote; what stays open is looked for per document

@@ -16,13 +16,20 @@ with
                     b.product_key,
                     b.closing_qty * p.average_cost_cny as amount,
                     null as document,
+                    b.company_code,
                     b.source_system,
                     b.source_stream,
                     b.source_record
                 from {{ ref("fct_stock_balance_day") }} as b
                 left join {{ ref("dim_product") }} as p on b.product_key = p.product_key
-                where b.balance_date = (select max(balance_date) from {{ ref("fct_stock_balance_day") }})
+                where
+                    b.balance_date = (
+                        select max(balance_date)
+                        from {{ ref("fct_stock_balance_day") }}
+                        where company_code = 'HX'
+                    )
             ) as part_rows
+        where company_code in ('HX')
         union all
         select
             product_key,
@@ -36,6 +43,7 @@ with
                     coalesce(m.product_key, 'unmatched') as product_key,
                     l.balance_amount_cny as amount,
                     'stock.move,' || l.stock_move_id as document,
+                    l.company_code,
                     l.source_system,
                     l.source_stream,
                     l.source_record
@@ -43,6 +51,7 @@ with
                 left join {{ ref("fct_stock_move") }} as m on l.stock_move_id = m.stock_move_id
                 where l.is_stock_balance
             ) as part_rows
+        where company_code in ('HX')
         union all
         select
             product_key,
@@ -51,7 +60,7 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_stock_value_effect") }}
-        where effect = 'currency'
+        where (effect = 'currency') and company_code in ('HX')
         union all
         select
             product_key,
@@ -60,7 +69,7 @@ with
             cast(amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_stock_value_effect") }}
-        where effect = 'rounding'
+        where (effect = 'rounding') and company_code in ('HX')
     ),
 
     -- the document is what people quote; what stays open is looked for per document

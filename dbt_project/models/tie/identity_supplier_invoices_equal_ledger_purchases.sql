@@ -11,7 +11,7 @@ with
             cast(invoice_amount_net_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_supplier_invoice_line") }}
-        where is_posted
+        where (is_posted) and company_code in ('HX')
         union all
         select
             cast(date_trunc('month', entry_date) as date) as month_start_date,
@@ -20,7 +20,9 @@ with
             cast(balance_amount_cny as decimal(38, 4)) as amount,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_ledger_entry_line") }}
-        where account_key in (select account_key from {{ ref("fct_supplier_invoice_line") }})
+        where
+            (account_key in (select account_key from {{ ref("fct_supplier_invoice_line") }}))
+            and company_code in ('HX')
     ),
 
     -- the document is what people quote; what stays open is looked for per document

@@ -47,6 +47,7 @@ select
     cast(date_trunc('month', coalesce(present.work_date, worked.work_date)) as date) as month_start_date,
     present.present_hours,
     worked.worked_hours,
+    'HX' as company_code,
     case when present.work_date is not null then 'hx_people' else worked.source_system end as source_system,
     case when present.work_date is not null then 'attendance' else worked.source_stream end as source_stream,
     coalesce(present.source_record, worked.source_record) as source_record

@@ -71,6 +71,7 @@ select
     amount_cny,
     line_key,
     order_no,
+    company_code,
     effect_date,
     case when step = 'first' then first_source_system else second_source_system end as source_system,
     case when step = 'first' then first_source_stream else second_source_stream end as source_stream,

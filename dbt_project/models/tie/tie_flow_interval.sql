@@ -24,6 +24,7 @@ with
             currency_code,
             order_amount_net_txn,
             order_amount_net_cny,
+            company_code,
             source_system,
             source_stream,
             source_record
@@ -41,6 +42,7 @@ with
             currency_code,
             order_amount_net_txn,
             order_amount_net_cny,
+            company_code,
             source_system,
             source_stream,
             source_record
@@ -60,6 +62,7 @@ with
             currency_code,
             shipped_amount_net_txn as amount_txn,
             shipped_amount_net_cny as amount_cny,
+            company_code,
             source_system,
             source_stream,
             source_record
@@ -75,6 +78,7 @@ with
             currency_code,
             received_amount_net_txn as amount_txn,
             received_amount_net_cny as amount_cny,
+            company_code,
             source_system,
             source_stream,
             source_record
@@ -96,6 +100,7 @@ with
             currency_code,
             invoice_amount_net_txn,
             invoice_amount_net_cny,
+            company_code,
             source_system,
             source_stream,
             source_record
@@ -112,6 +117,7 @@ with
             currency_code,
             invoice_amount_net_txn,
             invoice_amount_net_cny,
+            company_code,
             source_system,
             source_stream,
             source_record
@@ -132,6 +138,7 @@ with
             currency_code,
             order_amount_net_txn as amount_txn,
             order_amount_net_cny as amount_cny,
+            company_code,
             source_system,
             source_stream,
             source_record
@@ -148,6 +155,7 @@ with
             moves.currency_code,
             moves.amount_txn,
             moves.amount_cny,
+            moves.company_code,
             moves.source_system,
             moves.source_stream,
             moves.source_record
@@ -169,6 +177,7 @@ with
             invoices.currency_code,
             invoices.invoice_amount_net_txn as amount_txn,
             invoices.invoice_amount_net_cny as amount_cny,
+            invoices.company_code,
             invoices.source_system,
             invoices.source_stream,
             invoices.source_record

@@ -19,6 +19,7 @@ with
             firsts.flow,
             firsts.line_key,
             firsts.order_no,
+            firsts.company_code,
             greatest(firsts.from_qty, seconds.from_qty) as from_qty,
             least(firsts.to_qty, seconds.to_qty) as to_qty,
             firsts.is_final as first_is_final,

@@ -24,6 +24,7 @@ with
         select
             invoice_id,
             flow,
+            company_code,
             max(party_key) as party_key,
             max(invoice_date) as invoice_date,
             max(currency_code) as currency_code,
@@ -32,7 +33,7 @@ with
             sum(invoice_amount_net_cny) as net_amount_cny,
             sum(invoice_amount_gross_cny) as gross_amount_cny
         from invoice_lines
-        group by invoice_id, flow
+        group by invoice_id, flow, company_code
 
     ),
 
@@ -44,6 +45,7 @@ with
 
         select
             ledger_lines.invoice_id,
+            ledger_lines.company_code,
             max(ledger_lines.entry_date) as entry_date,
             sum(ledger_lines.revenue_amount_cny) as revenue_amount_cny,
             sum(
@@ -58,7 +60,7 @@ with
         from ledger_lines
         left join accounts on ledger_lines.account_key = accounts.account_key
         where ledger_lines.ledger_move_id not in (select ledger_move_id from payment_vouchers)
-        group by ledger_lines.invoice_id
+        group by ledger_lines.invoice_id, ledger_lines.company_code
 
     ),
 
@@ -68,9 +70,10 @@ with
             invoiced.*,
             'net' as amount_kind,
             posted.revenue_amount_cny - invoiced.net_amount_cny as difference_cny,
-            posted.* exclude (invoice_id)
+            posted.* exclude (invoice_id, company_code)
         from invoiced
-        inner join posted on invoiced.invoice_id = posted.invoice_id
+        inner join
+            posted on invoiced.invoice_id = posted.invoice_id and invoiced.company_code = posted.company_code
         where invoiced.flow = 'sales'
         union all by name
         select
@@ -80,9 +83,10 @@ with
                 when invoiced.flow = 'sales' then posted.receivable_amount_cny else posted.payable_amount_cny
             end
             - invoiced.gross_amount_cny as difference_cny,
-            posted.* exclude (invoice_id)
+            posted.* exclude (invoice_id, company_code)
         from invoiced
-        inner join posted on invoiced.invoice_id = posted.invoice_id
+        inner join
+            posted on invoiced.invoice_id = posted.invoice_id and invoiced.company_code = posted.company_code
 
     )
 
@@ -90,6 +94,7 @@ select
     flow,
     amount_kind,
     invoice_id,
+    company_code,
     party_key,
     is_open,
     cast(date_trunc('month', entry_date) as date) as month_start_date,

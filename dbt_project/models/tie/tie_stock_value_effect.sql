@@ -1,4 +1,4 @@
--- Why stock at average cost and the ledger's stock accounts differ, per product. Currency: the stock
+-- Why stock at average cost and the ledger's stock accounts of 华信 differ, per product. Currency: the stock
 -- system turns the price of a foreign receipt into CNY at the last rate it knows when the receipt is
 -- keyed in; the ledger uses the rate of the receipt's day. The gap stays in the accounts: every later
 -- issue leaves both at the same average cost. Rounding: ledger lines are whole cents, an average cost has
@@ -6,9 +6,11 @@
 -- line, half of 0.0001 a receipt times the most ever on hand).
 with
 
-    moves as (select * from {{ ref("fct_stock_move") }} where is_done),
-    ledger_lines as (select * from {{ ref("fct_ledger_entry_line") }} where is_stock_balance),
-    balances as (select * from {{ ref("fct_stock_balance_day") }}),
+    moves as (select * from {{ ref("fct_stock_move") }} where is_done and company_code = 'HX'),
+    ledger_lines as (
+        select * from {{ ref("fct_ledger_entry_line") }} where is_stock_balance and company_code = 'HX'
+    ),
+    balances as (select * from {{ ref("fct_stock_balance_day") }} where company_code = 'HX'),
     products as (select * from {{ ref("dim_product") }}),
     rates as (select * from {{ ref("int_exchange_rates") }}),
 
@@ -117,9 +119,25 @@ with
 
     )
 
-select product_key, effect, amount_cny, stock_move_id, source_system, source_stream, source_record
+select
+    product_key,
+    effect,
+    amount_cny,
+    stock_move_id,
+    'HX' as company_code,
+    source_system,
+    source_stream,
+    source_record
 from foreign_receipts
 union all
-select product_key, effect, amount_cny, stock_move_id, source_system, source_stream, source_record
+select
+    product_key,
+    effect,
+    amount_cny,
+    stock_move_id,
+    'HX' as company_code,
+    source_system,
+    source_stream,
+    source_record
 from remainders
 where abs(amount_cny) <= reach_cny

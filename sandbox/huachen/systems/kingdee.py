@@ -58,6 +58,8 @@ class _Kingdee:
             self._customers(),
             self._suppliers(),
             self._materials(),
+            self._accounts(),
+            self._rates(),
             self._orders(),
             self._bills("AR_receivable", "应收单", self.invoices, self.receipts, "FCUSTOMERID.FNumber", "客户", "BD_Customer"),
             self._money("AR_RECEIVEBILL", "收款单", self.receipts, "RECEIVE", "REC", "FCONTACTUNIT.FNumber", "BD_Customer"),
@@ -120,6 +122,38 @@ class _Kingdee:
             for place, item in enumerate(self.spelling.products(SYSTEM), start=1)
         ]  # fmt: skip
         return Table("BD_MATERIAL", "物料", ("FMATERIALID",), fields, rows)
+
+    def _accounts(self) -> Table:
+        """The chart of accounts; an account below another has its code in front of its own."""
+        fields = (
+            _field("FACCTID", "integer", "科目内码", required=True), _field("FNUMBER", "text", "科目编码", required=True),
+            _field("FNAME", "text", "科目名称", required=True), _field("FPARENTID.FNumber", "text", "上级科目"), *_kept(),
+        )  # fmt: skip
+        opened = datetime.combine(self.world.first, time(1), UTC)
+        codes = self.world.accounts
+        rows = [
+            (
+                500_000 + place, code, codes[code], code[:4] if code[:4] != code else None, *_kept_values(opened, opened),
+            )
+            for place, code in enumerate(sorted(codes), start=1)
+        ]  # fmt: skip
+        return Table("BD_Account", "科目", ("FACCTID",), fields, rows)
+
+    def _rates(self) -> Table:
+        """What finance keeps for the whole group, by day: the price of one unit of `FCYFORID` in `FCYTOID`."""
+        fields = (
+            _field("FRATEID", "integer", "汇率内码", required=True), _field("FRATETYPEID.FNumber", "text", "汇率类型"),
+            _field("FCYFORID.FNumber", "text", "原币"), _field("FCYTOID.FNumber", "text", "目标币"), _field("FEXCHANGERATE", "decimal", "直接汇率"),
+            _field("FBEGDATE", "date", "生效日期"), _field("FENDDATE", "date", "失效日期"), *_kept(),
+        )  # fmt: skip
+        rows = [
+            (
+                400_000 + place, "HLTX01_SYS", "EUR", "CNY", _text(rate), day, day,
+                *_kept_values(datetime.combine(day, time(1), UTC), datetime.combine(day, time(1), UTC)),
+            )
+            for place, (day, rate) in enumerate(sorted(self.world.rates.items()), start=1)
+        ]  # fmt: skip
+        return Table("BD_Rate", "汇率", ("FRATEID",), fields, rows)
 
     # --- orders ---
 

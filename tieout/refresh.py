@@ -12,13 +12,14 @@ import json
 import os
 import signal
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from sources.contract import Source, read_sources
+from tieout.ahead import Ahead
 from tieout.engine import INGEST_MEMORY, connect, constants, literal
 from tieout.fingerprint import decided_version, definition_version, raw_version
 from tieout.ingest.controls import compare_controls
@@ -80,6 +81,7 @@ def refresh(
     now: datetime | None = None,
     force: bool = False,
     wanted: Wanted = EVERYTHING,
+    ahead: Ahead | None = None,
 ) -> Outcome:
     """Bring everything up to date and publish it, if it may be published.
 
@@ -87,14 +89,19 @@ def refresh(
         now: Instant of this run (aware); the clock's, if not given.
         force: Build, verify and publish even if nothing has changed.
         wanted: What to pull; the rest stays as it was loaded last.
+        ahead: Work that was begun before; begun here, if not given.
     """
     now = now or datetime.now(UTC)
-    with only_one(settings), stoppable():
+    with (
+        only_one(settings),
+        stoppable(),
+        nullcontext(ahead) if ahead else Ahead(settings) as ahead,
+    ):
         sources = read_sources(settings.sources)
         run_id = f"R{now:%Y%m%dT%H%M%S%f}"
         opened(settings, sources, run_id, now)
         try:
-            outcome = _refresh(settings, sources, progress, run_id, now, force, wanted)
+            outcome = _refresh(settings, sources, progress, run_id, now, force, wanted, ahead)
         except Exception as error:
             _close_run(settings, run_id, "failed", f"{type(error).__name__}: {error}")
             raise
@@ -112,6 +119,7 @@ def _refresh(
     now: datetime,
     force: bool,
     wanted: Wanted,
+    ahead: Ahead,
 ) -> Outcome:
     from tieout.transform.dbt import TransformError
 
@@ -135,7 +143,9 @@ def _refresh(
             loaded,
         )
     try:
+        ahead.wait_parsed()
         transform(settings, progress)
+        ahead.wait()
         measure(settings, progress)
         said = verify(settings, progress, run_id, now)
     except TransformError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,6 +44,7 @@ def demo(
     tieout demo --scale 10                       ten times the business
     tieout source off 'hc_*' --unused --reason "one is enough"    with one company
     """
+    from tieout.ahead import Ahead
     from tieout.cli.company import company
     from tieout.cli.refresh import say
     from tieout.cli.show import Lines
@@ -53,9 +55,11 @@ def demo(
     started = time.perf_counter()
     progress = Lines()
     progress.start("company")
-    with company(settings(), build=True, scale=scale, seed=seed):
+    with Ahead(settings()) as ahead, ExitStack() as systems:
+        with ahead.importing():
+            systems.enter_context(company(settings(), build=True, scale=scale, seed=seed))
         progress.end("华信精密装备 and 华辰精工: their systems are up on this machine")
-        outcome = refresh(settings(), progress)
+        outcome = refresh(settings(), progress, ahead=ahead)
     say(outcome)
     if outcome.state in ("published", "unchanged"):
         _screen(settings(), outcome)

@@ -24,13 +24,20 @@ from tieout.metrics.definitions import Definitions, Export, Metric, read
 from tieout.metrics.errors import DefinitionError
 from tieout.metrics.rules import require
 from tieout.metrics.trace import plan_of
+from tieout.whole import write_whole
 
 if TYPE_CHECKING:
     import duckdb
 
     from tieout.metrics.engine import Engine
 
+# SQL by (version, metric, grain, dimension set) and (version, export).
+_Known = dict[tuple[str, ...], str]
+_ByGrain = tuple[str, dict[str | None, str]]  # version, SQL by grain
+
 _REPORTED = ("month", "quarter", "year")
+# SQL compiled ahead, beside dbt's semantic_manifest.json.
+COMPILED = "compiled_metrics.json"
 
 _TABLES = {
     "metric_catalog": """
@@ -74,7 +81,7 @@ def build_layer(con: duckdb.DuckDBPyConnection, semantic_manifest: Path, manifes
 
     Args:
         con: The warehouse, no transaction open; the marts are built.
-        semantic_manifest: dbt's `semantic_manifest.json`.
+        semantic_manifest: dbt's `semantic_manifest.json`; SQL that was compiled ahead lies beside it.
         manifest: dbt's `manifest.json`; only its column comments are read.
 
     Raises: DefinitionError if a rule is broken or a definition does not fit the marts; the schema stays
@@ -86,7 +93,8 @@ def build_layer(con: duckdb.DuckDBPyConnection, semantic_manifest: Path, manifes
     require(definitions)
     con.execute("begin transaction")
     try:
-        layer = _build(con, definitions, _column_titles(manifest))
+        ahead = _compiled_ahead(semantic_manifest.with_name(COMPILED), definitions)
+        layer = _build(con, definitions, ahead, _column_titles(manifest))
         con.execute("commit")
     except duckdb.Error as error:
         con.execute("rollback")
@@ -100,7 +108,42 @@ def build_layer(con: duckdb.DuckDBPyConnection, semantic_manifest: Path, manifes
     return layer
 
 
-def _build(con: duckdb.DuckDBPyConnection, definitions: Definitions, titles: dict[str, str]) -> Layer:
+def compile_ahead(definitions: Definitions, file: Path) -> None:
+    """Compile everything `build_layer` will ask for into `file`; needs no warehouse.
+
+    Raises: DefinitionError if a rule is broken; nothing is written.
+    """
+    require(definitions)
+    queries, exports = _Compiler(definitions, {}).everything()
+    sql = [
+        *(
+            (version, name, grain or "all", dim_set(names), text)
+            for (name, names), (version, by_grain) in queries.items()
+            for grain, text in by_grain.items()
+        ),
+        *((version, name, text) for name, (version, text) in exports.items()),
+    ]
+    write_whole(file, json.dumps({"made_from": _made_from(definitions), "sql": sql}, ensure_ascii=False))
+
+
+def _compiled_ahead(file: Path, definitions: Definitions) -> _Known:
+    """What `compile_ahead` left there, if it was made from these very definitions by this very code."""
+    try:
+        left = json.loads(file.read_text(encoding="utf-8"))
+        if left["made_from"] != _made_from(definitions):
+            return {}
+        return {tuple(key): sql for *key, sql in left["sql"]}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+
+
+def _made_from(definitions: Definitions) -> str:
+    return hashlib.sha256(f"{_compiler_version()} {definitions.text}".encode()).hexdigest()
+
+
+def _build(
+    con: duckdb.DuckDBPyConnection, definitions: Definitions, ahead: _Known, titles: dict[str, str]
+) -> Layer:
     def has_values(name: str, names: tuple[str, ...], grain: str | None) -> bool:
         """Dimension sets are materialised at the grains people report in; the total also by day and week."""
         metric = definitions.metric(name)
@@ -108,14 +151,8 @@ def _build(con: duckdb.DuckDBPyConnection, definitions: Definitions, titles: dic
         return unit_known and (grain in (None, *_REPORTED) or not names)
 
     con.execute("create schema if not exists metrics")
-    known = _compiled_before(con)
-    compiler = _Compiler(definitions, known)
-    queries = {
-        (name, names): compiler.metric(name, names)
-        for name, metric in definitions.metrics.items()
-        for names in dimension_sets(metric)
-    }
-    exports = {export.name: compiler.export(export) for export in definitions.exports}
+    compiler = _Compiler(definitions, {**ahead, **_compiled_before(con)})
+    queries, exports = compiler.everything()
     _drop_stale_views(con, set(exports))
     for table, columns in _TABLES.items():
         con.execute(f"create or replace table metrics.{table} ({columns})")
@@ -171,13 +208,22 @@ def dimension_sets(metric: Metric) -> tuple[tuple[str, ...], ...]:
 class _Compiler:
     """Compiled SQL, from before where the definitions it depends on are the same."""
 
-    def __init__(self, definitions: Definitions, known: dict[tuple[str, ...], str]) -> None:
+    def __init__(self, definitions: Definitions, known: _Known) -> None:
         self.definitions = definitions
         self.known = known
         self.compiled = 0
         self._engine: Engine | None = None
 
-    def metric(self, name: str, names: tuple[str, ...]) -> tuple[str, dict[str | None, str]]:
+    def everything(self) -> tuple[dict[tuple[str, tuple[str, ...]], _ByGrain], dict[str, tuple[str, str]]]:
+        """Queries by metric and dimension set, and exports by name, each with its version."""
+        queries = {
+            (name, names): self.metric(name, names)
+            for name, metric in self.definitions.metrics.items()
+            for names in dimension_sets(metric)
+        }
+        return queries, {export.name: self.export(export) for export in self.definitions.exports}
+
+    def metric(self, name: str, names: tuple[str, ...]) -> _ByGrain:
         version = self._version([name])
         grains = (None, "day", "week", "month", "quarter", "year")
         stored = {grain: self.known.get((version, name, grain or "all", dim_set(names))) for grain in grains}
@@ -216,8 +262,8 @@ def _compiler_version() -> str:
     return f"{version('metricflow')} {version('sqlglot')} {hashlib.sha256(ours).hexdigest()}"
 
 
-def _compiled_before(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, ...], str]:
-    """SQL of the last build by (version, metric, grain, dimension set) and (version, export)."""
+def _compiled_before(con: duckdb.DuckDBPyConnection) -> _Known:
+    """SQL of the last build."""
     there = con.execute(
         "select count(*) from duckdb_tables() where database_name = current_database()"
         " and schema_name = 'metrics' and table_name in ('compiled_query', 'export_query')"

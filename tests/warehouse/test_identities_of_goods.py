@@ -28,7 +28,7 @@ CLAIMS = [
 ]  # fmt: skip
 HAND_WRITTEN = ("tie_flow_interval", "tie_flow_slice", "tie_flow_effect", "tie_invoice_posting")
 
-SOURCE = "source_system text, source_stream text, source_record text"
+SOURCE = "company_code text default 'HX', source_system text, source_stream text, source_record text"
 TABLES = f"""
 create schema marts; create schema tie;
 create table marts.fct_sales_order_line (sales_order_line_key text, line_id bigint, order_no text, order_date date,

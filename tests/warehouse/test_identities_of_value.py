@@ -27,19 +27,19 @@ select * from (values ('CNY', date '0001-01-01', 1.0::decimal(18, 12)),
     ('USD', date '2025-10-01', 0.140845070423::decimal(18, 12)), ('USD', date '2026-09-01', 0.142857142857::decimal(18, 12)))
     as rates (currency_code, rate_date, rate);
 create table marts.fct_stock_move as
-select *, true as is_done, 'wms' as source_system, 'move' as source_stream, cast(stock_move_id as text) as source_record
+select *, 'HX' as company_code, true as is_done, 'wms' as source_system, 'move' as source_stream, cast(stock_move_id as text) as source_record
 from (values
     (1, 'P1', 'supplier', 'storage', 'CNY', 3.0000::decimal(18, 4), 3.3333::decimal(18, 4)),
     (2, 'P1', 'storage', 'customer', 'CNY', 1.0000::decimal(18, 4), 9.0000::decimal(18, 4)),
     (3, 'P2', 'supplier', 'storage', 'USD', 10.0000::decimal(18, 4), 10.0000::decimal(18, 4)))
     as moves (stock_move_id, product_key, from_location_type, to_location_type, currency_code, move_qty, unit_price_txn);
 create table marts.fct_ledger_entry_line as
-select *, true as is_stock_balance, 'books' as source_system, 'line' as source_stream,
+select *, 'HX' as company_code, true as is_stock_balance, 'books' as source_system, 'line' as source_stream,
     cast(stock_move_id as text) as source_record
 from (values (1, 10.00::decimal(18, 2)), (2, -3.33::decimal(18, 2)), (3, 710.00::decimal(18, 2)))
     as lines (stock_move_id, balance_amount_cny);
 create table marts.fct_stock_balance_day as
-select *, date '2025-10-31' as balance_date, 'wms' as source_system, 'balance' as source_stream, product_key as source_record
+select *, 'HX' as company_code, date '2025-10-31' as balance_date, 'wms' as source_system, 'balance' as source_stream, product_key as source_record
 from (values ('P1', 2.0000::decimal(18, 4), 1.0000::decimal(18, 4)), ('P2', 10.0000::decimal(18, 4), 0.0000::decimal(18, 4)))
     as balances (product_key, closing_qty, out_qty);
 """

@@ -19,6 +19,7 @@ def expected() -> tuple[type[BaseException], ...]:
     from tieout.master_data.types import MasterDataError
     from tieout.metrics.errors import MetricError
     from tieout.refresh import Busy
+    from tieout.standards.dictionary import StandardsError
     from tieout.tie.claims import ClaimError
     from tieout.tie.results import TieError
     from tieout.transform.dbt import TransformError
@@ -34,6 +35,7 @@ def expected() -> tuple[type[BaseException], ...]:
         MetricError,
         PostgresServerError,
         PublishError,
+        StandardsError,
         SuiteError,
         TieError,
         TransformError,

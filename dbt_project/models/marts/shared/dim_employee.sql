@@ -32,3 +32,13 @@ select
     0 as system_count,
     0 as duplicate_record_count,
     {{ provenance("tieout", "special_member", "'unmatched'") }}
+union all by name
+select
+    'not_applicable' as employee_key,
+    'not_applicable' as employee_no,
+    '不适用' as employee_name,
+    false as is_active,
+    0 as record_count,
+    0 as system_count,
+    0 as duplicate_record_count,
+    {{ provenance("tieout", "special_member", "'not_applicable'") }}

@@ -54,3 +54,15 @@ select
     0 as system_count,
     0 as duplicate_record_count,
     {{ provenance("tieout", "special_member", "'unmatched'") }}
+union all by name
+select
+    'not_applicable' as product_key,
+    'not_applicable' as product_code,
+    '不适用' as product_name,
+    'not_applicable' as product_kind,
+    'not_applicable' as base_uom_code,
+    false as is_active,
+    0 as record_count,
+    0 as system_count,
+    0 as duplicate_record_count,
+    {{ provenance("tieout", "special_member", "'not_applicable'") }}

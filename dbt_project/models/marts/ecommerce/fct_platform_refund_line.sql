@@ -1,0 +1,1 @@
+{{ every_company("platform_refund_lines") }}

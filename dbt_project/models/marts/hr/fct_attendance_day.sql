@@ -1,0 +1,1 @@
+{{ every_company("attendance_days") }}

@@ -1,0 +1,1 @@
+{{ every_company("quality_checks") }}

@@ -1,0 +1,1 @@
+{{ every_company("purchase_request_lines") }}

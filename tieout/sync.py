@@ -55,6 +55,7 @@ def generated_files(settings: Settings) -> dict[Path, str]:
     from tieout.metrics.definitions import read_yaml
     from tieout.metrics.glossary import glossary
     from tieout.tie.generate import sync as identities
+    from tieout.transform.bus_matrix import bus_matrix
 
     models = settings.dbt_project / "models"
     return {
@@ -64,6 +65,7 @@ def generated_files(settings: Settings) -> dict[Path, str]:
         },
         **{settings.project / path: text for path, text in identities(settings.project).items()},
         settings.project / "docs" / "glossary.md": glossary(read_yaml(models / "metrics")),
+        settings.project / "docs" / "bus-matrix.md": bus_matrix(models / "marts"),
     }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Generator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -112,32 +114,64 @@ def publish(settings: Settings, certificate: Certificate, hashes: dict[str, str]
     classes = {name: table.classes for name, table in tables.items()}
     meta = PublishMeta(certificate.issued_at, certificate.business_cut_off, certificate.certified)
     door = door_of(settings)
-    with door.opened() as dsn:
-        done = publish_postgres(
-            settings.warehouse,
-            dsn,
-            certificate.publish_id,
-            access=access,
-            meta=meta,
-            comments=comments,
-            keys=keys,
-            classes=classes,
-            hashes=hashes,
-            passwords=ensure_passwords(passwords_file(settings.home), access.logins),
-            on_progress=lambda number, total, name: progress.advance(name),
-        )
-    snapshot = write_snapshot(
-        settings.warehouse,
-        settings.snapshots,
-        certificate.publish_id,
-        meta=meta,
-        clearance=access.roles["analyst"].clearance,
-        classes=classes,
-        unclassified=access.unclassified,
-        comments=comments,
-        hashes=hashes,
-    )
+    # The file is written while PostgreSQL loads, and linked only once PostgreSQL has switched.
+    turn = _Turn()
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="snapshot") as beside:
+            writing = beside.submit(
+                write_snapshot,
+                settings.warehouse,
+                settings.snapshots,
+                certificate.publish_id,
+                meta=meta,
+                clearance=access.roles["analyst"].clearance,
+                classes=classes,
+                unclassified=access.unclassified,
+                comments=comments,
+                hashes=hashes,
+                on_step=lambda step: turn.wait() if step == "written" else None,
+            )
+            with turn, door.opened() as dsn:
+                done = publish_postgres(
+                    settings.warehouse,
+                    dsn,
+                    certificate.publish_id,
+                    access=access,
+                    meta=meta,
+                    comments=comments,
+                    keys=keys,
+                    classes=classes,
+                    hashes=hashes,
+                    passwords=ensure_passwords(passwords_file(settings.home), access.logins),
+                    on_progress=lambda number, total, name: progress.advance(name),
+                )
+            snapshot = writing.result()
+    except BaseException:
+        if not turn.well:  # what was written then is of a publish that never was
+            (settings.snapshots / f"tieout-{certificate.publish_id}.duckdb").unlink(missing_ok=True)
+        raise
     return Done(done.tables, done.loaded, done.rows, snapshot, door.name)
+
+
+class _Turn:
+    """A block that others wait for: they go on when it has ended well, and give up when it has not."""
+
+    def __init__(self) -> None:
+        self._ended = threading.Event()
+        self.well = False
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.well = kind is None
+        self._ended.set()
+
+    def wait(self) -> None:
+        """Raises: CancelledError if the block failed; its own error says why."""
+        self._ended.wait()
+        if not self.well:
+            raise CancelledError
 
 
 def holds(settings: Settings, publish_id: str, snapshot: str) -> bool:

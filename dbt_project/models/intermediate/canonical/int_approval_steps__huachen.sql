@@ -9,6 +9,7 @@ with
     claim_steps as (select * from {{ ref("stg_hc_wecom__expense_claim_steps") }}),
     approval_statuses as (select * from {{ ref("source_statuses") }} where document_type like 'approval%'),
     employees as ({{ known_to_all("employee") }}),
+    departments as (select * from {{ ref("int_departments__huachen") }}),
 
     unioned as (
 
@@ -23,6 +24,7 @@ with
                 heads.subject,
                 heads.source_document as document_no,
                 heads.source_applicant,
+                heads.source_department,
                 tasks.source_approver,
                 tasks.step_name,
                 tasks.source_status,
@@ -46,6 +48,7 @@ with
             heads.approval_no,
             heads.subject,
             heads.source_applicant,
+            heads.source_department,
             tasks.source_approver,
             tasks.source_result as source_status,
             heads.started_at,
@@ -63,6 +66,7 @@ with
             steps.approval_no,
             heads.subject,
             heads.source_applicant,
+            heads.source_department,
             steps.source_approver,
             steps.source_status,
             heads.currency_code,
@@ -110,6 +114,11 @@ select
     unioned.document_no,
     coalesce(applicants.employee_key, 'unmatched') as applicant_employee_key,
     coalesce(approvers.employee_key, 'unmatched') as employee_key,
+    case
+        when unioned.source_department is null
+        then 'not_applicable'
+        else coalesce(departments.organisation_key, 'unmatched')
+    end as organisation_key,
     unioned.step_name,
     coalesce(standard.status_code, 'unmatched') as status_code,
     cast(timezone('{{ var("company_timezone") }}', unioned.started_at) as date) as start_date,
@@ -139,3 +148,7 @@ left join
     employees as approvers
     on unioned.people_system = approvers.source_system
     and unioned.source_approver = approvers.known_as
+left join
+    departments
+    on unioned.people_system = departments.source_system
+    and unioned.source_department = departments.known_as

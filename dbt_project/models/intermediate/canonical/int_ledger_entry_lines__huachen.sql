@@ -9,6 +9,7 @@ with
     accounts as (select * from {{ ref("dim_account") }}),
     customers as ({{ known_to_all("customer") }}),
     suppliers as ({{ known_to_all("supplier") }}),
+    departments as (select * from {{ ref("int_departments__huachen") }}),
     organisations as (select * from {{ ref("dim_organisation") }} where organisation_kind = 'company'),
 
     unioned as (
@@ -33,6 +34,7 @@ with
             source_account,
             source_customer,
             source_supplier,
+            source_department,
             source_document,
             line_description,
             currency_code,
@@ -128,6 +130,11 @@ select
         then 'not_applicable'
         else coalesce(suppliers.supplier_key, 'unmatched')
     end as supplier_key,
+    case
+        when signed.source_department is null
+        then 'not_applicable'
+        else coalesce(departments.organisation_key, 'unmatched')
+    end as organisation_key,
     signed.debit_amount_cny,
     signed.credit_amount_cny,
     signed.balance_amount_cny,
@@ -173,3 +180,7 @@ left join
     suppliers
     on signed.source_system = suppliers.source_system
     and signed.source_supplier = suppliers.known_as
+left join
+    departments
+    on signed.source_system = departments.source_system
+    and signed.source_department = departments.known_as

@@ -95,6 +95,7 @@ select
     cast(posted.invoice_id as text) as invoice_id,
     cast(posted.stock_move_id as text) as stock_move_id,
     coalesce(posted.line_description, posted.move_description) as description,
+    'not_applicable' as organisation_key,
     {{ of_company("HX") }},
     {{ provenance("hx_finance", "ledger_line", "posted.ledger_line_id") }}
 from posted

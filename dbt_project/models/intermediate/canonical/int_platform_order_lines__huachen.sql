@@ -9,6 +9,10 @@ with
     web_lines as (select * from {{ ref("stg_hc_shopify__web_order_lines") }}),
     statuses as (select * from {{ ref("source_statuses") }} where document_type = 'platform_order'),
     known_products as ({{ known_to_all("product") }}),
+    source_codes as (
+        select * from {{ ref("source_codes") }} where entity = 'warehouse' and source_system = 'hc_shop'
+    ),
+    warehouses as (select * from {{ ref("dim_warehouse") }} where company_code = 'HC'),
     products as (select * from {{ ref("dim_product") }}),
     rates as (select * from {{ ref("int_exchange_rates__huachen") }}),
     organisations as (select * from {{ ref("dim_organisation") }} where organisation_kind = 'company'),
@@ -26,6 +30,7 @@ with
             cast(items.line_id as text) as line_id,
             items.source_product,
             orders.source_status,
+            orders.source_warehouse,
             orders.ordered_at,
             orders.paid_at,
             orders.shipped_at,
@@ -91,6 +96,11 @@ select
     rated.order_id,
     rated.line_id,
     coalesce(known_products.product_key, 'unmatched') as product_key,
+    case
+        when rated.source_warehouse is null
+        then 'not_applicable'
+        else coalesce(warehouses.warehouse_key, 'unmatched')
+    end as warehouse_key,
     rated.order_date,
     rated.paid_date,
     rated.ship_date,
@@ -120,3 +130,5 @@ left join
     on rated.source_system = known_products.source_system
     and rated.source_product = known_products.known_as
 left join products on known_products.product_key = products.product_key
+left join source_codes on rated.source_warehouse = source_codes.source_code
+left join warehouses on source_codes.standard_code = warehouses.warehouse_code

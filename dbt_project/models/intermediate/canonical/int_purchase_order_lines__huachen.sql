@@ -11,6 +11,8 @@ with
     items as (select * from {{ ref("int_items__huachen") }}),
     statuses as (select * from {{ ref("source_statuses") }} where document_type = 'purchase_order'),
     suppliers as ({{ known_to_all("supplier") }}),
+    employees as ({{ known_to_all("employee") }}),
+    departments as (select * from {{ ref("int_departments__huachen") }}),
     known_products as ({{ known_to_all("product") }}),
     products as (select * from {{ ref("dim_product") }}),
     uoms as (select * from {{ ref("uoms") }}),
@@ -35,6 +37,8 @@ with
             lines.line_no,
             orders.request_no,
             orders.source_supplier,
+            orders.source_buyer,
+            orders.source_department,
             lines.source_product,
             items.uom_code,
             orders.order_date,
@@ -60,6 +64,7 @@ with
             lines.order_no,
             lines.line_no,
             lines.source_supplier,
+            lines.source_buyer,
             lines.source_product,
             uoms.uom_code,
             lines.order_date,
@@ -102,6 +107,16 @@ select
     coalesce(suppliers.supplier_key, 'unmatched') as supplier_key,
     coalesce(known_products.product_key, 'unmatched') as product_key,
     'not_applicable' as warehouse_key,
+    case
+        when rated.source_buyer is null
+        then 'not_applicable'
+        else coalesce(employees.employee_key, 'unmatched')
+    end as employee_key,
+    case
+        when rated.source_department is null
+        then 'not_applicable'
+        else coalesce(departments.organisation_key, 'unmatched')
+    end as organisation_key,
     rated.order_date,
     rated.planned_receipt_date,
     rated.order_status_code,
@@ -137,3 +152,11 @@ left join
     on rated.source_system = known_products.source_system
     and rated.source_product = known_products.known_as
 left join products on known_products.product_key = products.product_key
+left join
+    employees
+    on rated.source_system = employees.source_system
+    and cast(rated.source_buyer as text) = employees.known_as
+left join
+    departments
+    on rated.source_system = departments.source_system
+    and rated.source_department = departments.known_as

@@ -56,6 +56,8 @@ select
     order_lines.order_amount_net_cny,
     cast(coalesce(receipts.received_qty_base, 0) as decimal(18, 4)) as received_qty_base,
     cast(coalesce(receipts.open_qty_base, 0) as decimal(18, 4)) as open_qty_base,
+    'not_applicable' as employee_key,
+    'not_applicable' as organisation_key,
     {{ of_company("HX") }},
     {{ provenance("hx_purchasing", "purchase_order_line", "order_lines.line_id") }}
 from order_lines

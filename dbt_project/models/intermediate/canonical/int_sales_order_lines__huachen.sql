@@ -7,6 +7,7 @@ with
     delivery_lines as (select * from {{ ref("stg_hc_u8__delivery_lines") }}),
     statuses as (select * from {{ ref("source_statuses") }} where document_type = 'sales_order'),
     customers as ({{ known_to_all("customer") }}),
+    employees as ({{ known_to_all("employee") }}),
     known_products as ({{ known_to_all("product") }}),
     products as (select * from {{ ref("dim_product") }}),
     uoms as (select * from {{ ref("uoms") }}),
@@ -77,6 +78,11 @@ select
     named.customer_key,
     named.product_key,
     'not_applicable' as warehouse_key,
+    case
+        when named.source_salesperson is null
+        then 'not_applicable'
+        else coalesce(employees.employee_key, 'unmatched')
+    end as employee_key,
     named.company_code,
     coalesce(organisations.organisation_key, 'unmatched') as company_key,
     named.is_intercompany,
@@ -111,4 +117,8 @@ select
     named.source_stream,
     named.source_record
 from named
+left join
+    employees
+    on named.source_system = employees.source_system
+    and named.source_salesperson = employees.known_as
 left join organisations on named.company_code = organisations.organisation_code

@@ -43,6 +43,7 @@ select
         then 'not_applicable'
         else coalesce(warehouses.warehouse_key, 'unmatched')
     end as warehouse_key,
+    'not_applicable' as employee_key,
     coalesce(order_lines.company_code, 'unmatched') as company_code,
     coalesce(organisations.organisation_key, 'unmatched') as company_key,
     order_lines.order_date,

@@ -10,6 +10,7 @@ with
     receipt_lines as (select * from {{ ref("stg_hc_u8__product_receipt_lines") }}),
     statuses as (select * from {{ ref("source_statuses") }} where document_type = 'work_order'),
     known_products as ({{ known_to("hc_mes", "product") }}),
+    employees as ({{ known_to("hc_mes", "employee") }}),
     products as (select * from {{ ref("dim_product") }}),
     uoms as (select * from {{ ref("uoms") }}),
     units as ({{ units() }}),
@@ -82,6 +83,9 @@ select
     coalesce(product_key, 'unmatched') as product_key,
     'not_applicable' as warehouse_key,
     'not_applicable' as organisation_key,
+    case
+        when source_operator is null then 'not_applicable' else coalesce(employees.employee_key, 'unmatched')
+    end as employee_key,
     planned_start_date,
     planned_date,
     issue_date as started_date,
@@ -98,3 +102,4 @@ select
     {{ of_company("HC") }},
     {{ provenance("hc_mes", "work_order", "work_order_no") }}
 from planned
+left join employees on planned.source_operator = employees.known_as

@@ -65,6 +65,7 @@ select
     cast(planned.issue_cost_amount_cny as decimal(18, 2)) as issue_cost_amount_cny,
     cast(planned.labour_cost_amount_cny as decimal(18, 2)) as labour_cost_amount_cny,
     cast(planned.output_cost_amount_cny as decimal(18, 2)) as output_cost_amount_cny,
+    'not_applicable' as employee_key,
     {{ of_company("HX") }},
     {{ provenance("hx_stock", "production", "planned.production_id") }}
 from planned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sources.contract.http_paged import Paged
@@ -30,7 +30,7 @@ class Facts:
     widest: int = 0  # bytes of the longest row
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(vars(self))
 
 
 def rows_of(answer: Answer, request: Paged, *, plain: bool = False) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -144,21 +145,22 @@ class Secrets:
         return body
 
     def _forms(self, references: Iterable[str]) -> list[str]:
-        """Every value as it is and as an address or JSON text would write it, longest first."""
-        import json
-        from urllib.parse import quote, quote_plus
-
-        values = [self._known[item] for item in tuple(references)]
-        values = [item for item in values if len(item) >= SHORTEST_SECRET]
-        forms = {
-            form
-            for item in values
-            for form in (item, quote(item, safe=""), quote_plus(item), json.dumps(item)[1:-1])
-        }
+        """Every value in every form, longest first."""
+        values = {self._known[item] for item in tuple(references)}
+        forms = {form for item in values if len(item) >= SHORTEST_SECRET for form in _written(item)}
         return sorted(forms, key=len, reverse=True)
 
     def __repr__(self) -> str:
         return "Secrets(…)"
+
+
+@lru_cache(maxsize=1024)
+def _written(value: str) -> tuple[str, ...]:
+    """A value as it is, and as an address or JSON text would write it."""
+    import json
+    from urllib.parse import quote, quote_plus
+
+    return value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]
 
 
 def _plain(source: Source) -> set[str]:

@@ -127,25 +127,32 @@ def _rules(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _metrics(con: duckdb.DuckDBPyConnection) -> None:
-    from tieout.cli.show import heading, table
+    from tieout.cli.show import heading
+
+    heading("华信: three departments, three figures that used to be called “sales” (CNY, tax excluded)")
+    _side_by_side(con, "month", "%Y-%m", {"company_code": "HX"})
+    heading("The group: the same figures of every company and year, out of the same definitions")
+    _side_by_side(con, "year", "%Y", {})
+
+
+def _side_by_side(con: duckdb.DuckDBPyConnection, grain: str, shown: str, where: dict[str, str]) -> None:
+    """The three figures by company and period, beside each other."""
+    from tieout.cli.show import table
     from tieout.metrics.answer import answer
 
-    months: dict[object, dict[str, object]] = {}
+    found: dict[tuple[str, str], dict[str, object]] = {}
     for name in SALES:
-        for period, value in answer(con, name, grain="month").rows:
-            months.setdefault(period, {})[name] = value
-    heading("Three departments, three figures that used to be called “sales” (CNY, tax excluded)")
+        for period, company, value in answer(con, name, grain=grain, by=("company_code",), where=where).rows:
+            found.setdefault((company, f"{period:{shown}}"), {})[name] = value
     table(
         [
-            "month",
+            "company",
+            grain,
             "销售订单额 sales_order_amount_net",
             "仓库发货额 sales_shipped_amount_net",
             "财务收入 revenue_amount_net",
         ],
-        [
-            (f"{period:%Y-%m}", *(values.get(name) for name in SALES))
-            for period, values in sorted(months.items(), key=str)
-        ],
+        [(*key, *(values.get(name) for name in SALES)) for key, values in sorted(found.items())],
     )
 
 

@@ -107,7 +107,7 @@ with
         select
             'hx_sales' as source_system,
             customer_code as source_key,
-            '华信' as company_code,
+            'HX' as company_code,
             customer_code as code,
             customer_name as name,
             credit_code,

@@ -59,7 +59,7 @@ with
         select
             'hx_people' as source_system,
             employee_no as source_key,
-            '华信' as company_code,
+            'HX' as company_code,
             employee_no,
             employee_name as name,
             phone as mobile,

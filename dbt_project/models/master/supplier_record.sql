@@ -59,7 +59,7 @@ with
         select
             'hx_purchasing' as source_system,
             supplier_code as source_key,
-            '华信' as company_code,
+            'HX' as company_code,
             supplier_code as code,
             supplier_name as name,
             credit_code,

@@ -19,7 +19,9 @@ with
         select
             deliveries.order_no,
             delivery_lines.order_line_no as line_no,
-            sum(delivery_lines.ship_qty) as shipped_qty
+            sum(delivery_lines.ship_qty) as shipped_qty,
+            -- what comes back is not to be delivered again
+            sum(greatest(delivery_lines.ship_qty, 0)) as delivered_qty
         from delivery_lines
         inner join deliveries on delivery_lines.document_id = deliveries.document_id
         group by deliveries.order_no, delivery_lines.order_line_no
@@ -45,7 +47,8 @@ with
                 when order_lines.is_closed
                 then order_lines.order_qty
                 else 0
-            end as shipped_qty
+            end as shipped_qty,
+            coalesce(shipments.delivered_qty, 0) as delivered_qty
         from order_lines
         left join
             shipments
@@ -109,7 +112,7 @@ select
     cast(
         case
             when named.order_status_code in ('confirmed', 'processing')
-            then greatest(named.order_qty - named.shipped_qty, 0)
+            then greatest(named.order_qty - named.delivered_qty, 0)
             else 0
         end as decimal(18, 4)
     ) as open_qty_base,

@@ -12,7 +12,7 @@ with
 select
     'hx_stock' as source_system,
     stock_products.product_code as source_key,
-    '华信' as company_code,
+    'HX' as company_code,
     stock_products.product_code as code,
     stock_templates.product_name as name,
     stock_uoms.uom_text,
@@ -25,7 +25,7 @@ union all
 select
     'hx_sales',
     sales_products.product_code,
-    '华信',
+    'HX',
     sales_products.product_code,
     sales_templates.product_name,
     null,

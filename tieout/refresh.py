@@ -317,7 +317,7 @@ def transform(settings: Settings, progress: Progress) -> None:
         )
 
     try:
-        dbt.build(settings, report)
+        dbt.build(settings, report, keep_views=True)
     except dbt.TransformError:
         progress.end("models do not build", ok=False)
         raise

@@ -176,7 +176,7 @@ def test_an_option_that_is_not_given_is_asked_for():
 
 def test_the_contract_of_the_sandbox_company_is_whole():
     source = contract("hc_kingdee", "http://erp.example", WHO)
-    assert len(source.streams) == 9 and source.vendor == "kingdee"
+    assert len(source.streams) == 11 and source.vendor == "kingdee"
     personal = {
         (s, c) for s in source.streams for c in source.streams[s].columns if source.class_of(s, c) == "L3"
     }

@@ -77,7 +77,7 @@ def no_waiting(monkeypatch):
 def test_every_form_is_loaded_as_the_system_holds_it(system, tmp_path):
     small = pulls(system, tmp_path, ())
     small.refresh()
-    assert len(small.source.streams) == 9
+    assert len(small.source.streams) == 11
     assert_equal(system, small)
     hard = small.loaded("sales_order_line")[(9_007_199_254_740_993,)]
     assert hard["quantity"] == Decimal("12345678901234.5678901234") and hard["amount_gross"] == Decimal(
@@ -182,7 +182,7 @@ def test_a_wrong_secret_says_what_to_check_and_is_sent_once(system, tmp_path):
     small = pulls(system, tmp_path, (), app_secret="another-secret")
     outcomes = small.outcomes()
     said = {str(outcome.error) for outcome in outcomes.values()}
-    assert len(outcomes) == 9 and len(said) == 1
+    assert len(outcomes) == 11 and len(said) == 1
     words = said.pop()
     assert "签名验证失败" in words and "app_secret" in words and "what was loaded before stays" in words
     assert "another-secret" not in words

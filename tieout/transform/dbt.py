@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tieout.engine import connect, literal
+from tieout.fingerprint import definition_version
 from tieout.settings import Settings
 
+if TYPE_CHECKING:
+    import duckdb
+
+_WITHOUT_VIEWS = "config.materialized:table resource_type:test resource_type:seed resource_type:saved_query"
 # What dbt keeps of a parsed project: it parses only files that have changed since.
 PARSED = "partial_parse.msgpack"
 
@@ -51,12 +59,54 @@ def parse(settings: Settings, into: Path | None = None) -> Path:
     return (into or target(settings)) / "manifest.json"
 
 
-def build(settings: Settings, report: Callable[[Node], None], *, select: str | None = None) -> list[Node]:
+def build(
+    settings: Settings,
+    report: Callable[[Node], None],
+    *,
+    select: str | None = None,
+    keep_views: bool = False,
+) -> list[Node]:
     """Seeds, models and tests in their order; `report` is called after each.
+
+    Args:
+        select: dbt's own words; everything, if not given.
+        keep_views: Leave views alone that an earlier build made of the same definitions on the same raw columns:
+            they show what is loaded now without being made again, and are half of all models.
 
     Raises: TransformError naming every failed node and where the log lies.
     """
-    nodes = _invoke(settings, ["build", *(["--select", select] if select else [])], report)
+    if keep_views and select is None:
+        with connect(settings.warehouse) as con:
+            version = _view_version(con, settings)
+            kept = _views_built(con) == version
+            if not kept:
+                con.execute("delete from ops.views_built")  # a build that fails half-way leaves some of each
+        nodes = _build(settings, report, _WITHOUT_VIEWS if kept else None)
+        if not kept:
+            with connect(settings.warehouse) as con:
+                con.execute(f"insert into ops.views_built values ({literal(version)})")
+        return nodes
+    return _build(settings, report, select)
+
+
+def _view_version(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
+    """What views depend on: the definitions, and the columns of the raw tables under them."""
+    columns = con.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns()"
+        " where schema_name like 'raw_%' order by all"
+    ).fetchall()
+    return definition_version(settings.project) + hashlib.sha256(repr(columns).encode()).hexdigest()[:16]
+
+
+def _views_built(con: duckdb.DuckDBPyConnection) -> str | None:
+    """What the views of this warehouse were made of; kept in it, so that a new one has none."""
+    con.execute("create table if not exists ops.views_built (version text)")
+    row = con.execute("select max(version) from ops.views_built").fetchone()
+    return row[0] if row else None
+
+
+def _build(settings: Settings, report: Callable[[Node], None], select: str | None) -> list[Node]:
+    nodes = _invoke(settings, ["build", *(["--select", *select.split()] if select else [])], report)
     failed = [node for node in nodes if node.state in {"error", "fail"}]
     if failed:
         lines = [f"  {node.unique_id}: {node.message.strip().splitlines()[0]}" for node in failed]

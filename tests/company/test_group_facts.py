@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import defaultdict
 from decimal import Decimal
 
 import pytest
 
 from tests.company.conftest import Group
+from tieout.settings import PROJECT
 
 pytestmark = [pytest.mark.company, pytest.mark.slow]
 
@@ -196,6 +198,21 @@ def test_one_order_is_walked_from_the_first_contact_to_the_money(group: Group) -
         """
     )
     assert len(expected) > 50 and sorted(reached) == sorted(expected)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_sql_of_the_readme_gives_the_table_below_it(group: Group, page: str) -> None:
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    found = re.search(r"```sql\n(with recursive flow.*?)```\n\n(.*?)\n\n", text, re.DOTALL)
+    assert found, "the page shows no order from first contact to money"
+    printed = [
+        tuple(cell.strip() for cell in line.strip("|").split("|")) for line in found[2].splitlines()[2:]
+    ]
+    rows = group.rows(found[1])
+    assert len(rows) == 10 and printed == [
+        (str(step), kind, number, event, f"{at:%Y-%m-%d %H:%M:%S}", system)
+        for step, kind, number, event, at, system in rows
+    ]
 
 
 def test_open_quantities_are_what_the_order_system_keeps_itself(group: Group) -> None:

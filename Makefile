@@ -44,7 +44,7 @@ test-fast: $(READY)  ## unit, contract and warehouse tests without servers or th
 check: $(READY)  ## format, lint, types, import rules, generated files
 	@$(BIN)/ruff format --check --quiet . || { echo "repeat with: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/sqlfmt --check --quiet dbt_project || { echo "repeat with: make format"; exit 1; }
+	@$(BIN)/sqlfmt --check --quiet dbt_project examples || { echo "repeat with: make format"; exit 1; }
 	@$(BIN)/ty check --quiet
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	@$(BIN)/tieout sync --check
@@ -58,7 +58,7 @@ witness: $(READY)  ## the vendors' own SDKs talk to the emulators (installs them
 
 format: $(READY)  ## lay out Python and SQL
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
-	@$(BIN)/sqlfmt --quiet dbt_project
+	@$(BIN)/sqlfmt --quiet dbt_project examples
 
 sync: $(READY)  ## write what is generated from contracts, metrics and identities
 	@$(BIN)/tieout sync

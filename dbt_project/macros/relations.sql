@@ -7,3 +7,9 @@
 {% macro source() -%}
     {%- do return(builtins.source(*varargs, **kwargs).include(database=false)) -%}
 {%- endmacro %}
+
+{# Every version of every row of a raw table, as it was when it was loaded (`_loaded_at`); `_is_current` marks the newest. #}
+{% macro history(system, stream) -%}
+    {%- set now = source(system, stream) -%}
+    {{- now.incorporate(path={"identifier": now.identifier ~ "__history"}) -}}
+{%- endmacro %}

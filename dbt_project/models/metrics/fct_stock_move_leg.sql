@@ -14,6 +14,8 @@ with
             move_date,
             stated_qty_base as leg_qty_base,
             base_uom_code,
+            company_code,
+            company_key,
             source_system,
             source_stream,
             source_record
@@ -26,6 +28,8 @@ with
             move_date,
             - stated_qty_base,
             base_uom_code,
+            company_code,
+            company_key,
             source_system,
             source_stream,
             source_record
@@ -40,6 +44,8 @@ select
     legs.move_date,
     legs.leg_qty_base,
     legs.base_uom_code,
+    legs.company_code,
+    legs.company_key,
     legs.source_system,
     legs.source_stream,
     legs.source_record

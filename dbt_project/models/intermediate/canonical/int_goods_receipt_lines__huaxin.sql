@@ -10,7 +10,7 @@ with
     order_lines as (select * from {{ ref("int_purchase_order_lines__huaxin") }}),
     suppliers as ({{ known_to("hx_purchasing", "supplier") }}),
     products as ({{ known_to("hx_stock", "product") }}),
-    warehouses as (select * from {{ ref("dim_warehouse") }} where company_code is distinct from 'HC'),
+    warehouses as (select * from {{ ref("dim_warehouse") }} where coalesce(company_code, 'HX') = 'HX'),
     rates as (select * from {{ ref("int_exchange_rates") }}),
 
     signed as (

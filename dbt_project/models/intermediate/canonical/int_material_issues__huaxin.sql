@@ -5,7 +5,7 @@ with
     ),
     work_orders as (select * from {{ ref("int_work_orders__huaxin") }}),
     products as ({{ known_to("hx_stock", "product") }}),
-    warehouses as (select * from {{ ref("dim_warehouse") }} where company_code is distinct from 'HC')
+    warehouses as (select * from {{ ref("dim_warehouse") }} where coalesce(company_code, 'HX') = 'HX')
 
 select
     {{ key(["'material_issue'", "stock_moves.stock_move_id"]) }} as material_issue_key,

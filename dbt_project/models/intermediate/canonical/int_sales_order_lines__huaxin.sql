@@ -6,7 +6,7 @@ with
     ),
     customers as ({{ known_to("hx_sales", "customer") }}),
     products as ({{ known_to("hx_stock", "product") }}),
-    warehouses as (select * from {{ ref("dim_warehouse") }} where company_code is distinct from 'HC'),
+    warehouses as (select * from {{ ref("dim_warehouse") }} where coalesce(company_code, 'HX') = 'HX'),
     organisations as (select * from {{ ref("dim_organisation") }}),
 
     -- moves name the order line they serve; a return takes back what was delivered

@@ -8,7 +8,7 @@ with
     stock_moves as (select * from {{ ref("int_stock_moves__conformed") }} where is_done),
     products as ({{ known_to("hx_stock", "product") }}),
     counted as (select * from {{ ref("int_products__conformed") }}),
-    warehouses as (select * from {{ ref("dim_warehouse") }} where company_code is distinct from 'HC'),
+    warehouses as (select * from {{ ref("dim_warehouse") }} where coalesce(company_code, 'HX') = 'HX'),
 
     legs as (
 

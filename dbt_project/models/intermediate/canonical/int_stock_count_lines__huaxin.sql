@@ -7,7 +7,7 @@ with
     statuses as (select * from {{ ref("document_statuses") }} where document_type = 'stock_count'),
     products as ({{ known_to("hx_stock", "product") }}),
     counted as (select * from {{ ref("int_products__conformed") }}),
-    warehouses as (select * from {{ ref("dim_warehouse") }} where company_code is distinct from 'HC')
+    warehouses as (select * from {{ ref("dim_warehouse") }} where coalesce(company_code, 'HX') = 'HX')
 
 select
     {{ key(["'stock_count_line'", "count_lines.stock_count_line_id"]) }} as stock_count_line_key,

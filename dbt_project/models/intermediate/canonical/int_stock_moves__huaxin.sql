@@ -2,7 +2,7 @@ with
 
     stock_moves as (select * from {{ ref("int_stock_moves__conformed") }}),
     products as ({{ known_to("hx_stock", "product") }}),
-    warehouses as (select * from {{ ref("dim_warehouse") }} where company_code is distinct from 'HC')
+    warehouses as (select * from {{ ref("dim_warehouse") }} where coalesce(company_code, 'HX') = 'HX')
 
 select
     {{ key(["'stock_move'", "stock_moves.stock_move_id"]) }} as stock_move_key,

@@ -11,7 +11,7 @@ with
     uoms as (select * from {{ ref("uoms") }}),
     statuses as (select * from {{ ref("document_statuses") }} where document_type = 'work_order'),
     known_products as ({{ known_to("hx_stock", "product") }}),
-    warehouses as (select * from {{ ref("dim_warehouse") }} where company_code is distinct from 'HC'),
+    warehouses as (select * from {{ ref("dim_warehouse") }} where coalesce(company_code, 'HX') = 'HX'),
     work_centers as (
         select * from {{ ref("dim_organisation") }} where source_stream = 'production_work_center'
     ),

@@ -5,16 +5,19 @@ with
     golden as ({{ golden("product", ["code", "name", "specification", "kind", "uom_text"]) }}),
     members as ({{ members("product") }}),
     uoms as (select * from {{ ref("uoms") }}),
-    known as ({{ known_to("hx_stock", "product") }}),
-    products as (select * from {{ ref("int_products__conformed") }}),
+    known as ({{ known_to_all("product") }}),
+    products as ({{ every_company("product_classes") }}),
 
     -- two codes of one product: the first one says how it is classed
     conformed as (
 
         select known.product_key, products.*
         from known
-        inner join products on known.known_as = products.product_code
-        qualify row_number() over (partition by known.product_key order by products.product_code) = 1
+        inner join
+            products
+            on known.source_system = products.source_system
+            and known.known_as = products.source_product
+        qualify row_number() over (partition by known.product_key order by products.source_product) = 1
 
     )
 

@@ -1,25 +1,8 @@
 -- Warehouses, and two that are none: goods on the way between warehouses, and places outside all of them.
-with
+with warehouses as ({{ every_company("warehouses") }})
 
-    locations as (select * from {{ ref("stg_hx_stock__locations") }}),
-    u8_warehouses as (select * from {{ ref("stg_hc_u8__warehouses") }})
-
-select
-    {{ key(["'warehouse'", "source_location_code"]) }} as warehouse_key,
-    source_location_code as warehouse_code,
-    location_name as warehouse_name,
-    'HX' as company_code,
-    {{ provenance("hx_stock", "stock_location", "location_id") }}
-from locations
-where location_type = 'warehouse'
-union all by name
-select
-    {{ key(["'warehouse'", "'hc_u8'", "source_warehouse"]) }} as warehouse_key,
-    source_warehouse as warehouse_code,
-    warehouse_name,
-    'HC' as company_code,
-    {{ provenance("hc_u8", "warehouse", "source_warehouse") }}
-from u8_warehouses
+select *
+from warehouses
 union all by name
 select
     {{ key(["'warehouse'", "'TRANSIT'"]) }} as warehouse_key,

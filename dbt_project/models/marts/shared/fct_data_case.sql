@@ -1,0 +1,224 @@
+-- What the data leaves open: one row per case, with who must look at it and what is done until then. No row
+-- of
+-- any system disappears for one of these.
+with
+
+    pairs as (select * from {{ ref("review_pair") }}),
+    unconverted as (select * from {{ ref("int_product_units__unconverted") }}),
+    hr_departments as (select * from {{ ref("stg_hc_hr__departments") }}),
+    u8_versions as (select * from {{ history("hc_u8", "inventory") }}),
+
+    people as (
+
+        {% for system in ["hc_dingtalk", "hc_feishu"] %}
+            select '{{ system }}' as source_system, source_employee, source_departments
+            from {{ ref("stg_" ~ system ~ "__users") }}
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
+
+    ),
+
+    unpriced as (
+
+        {% for fact, day, txn, cny in [
+            ("fct_sales_order_line", "order_date", "order_amount_net_txn", "order_amount_net_cny"),
+            (
+                "fct_purchase_order_line",
+                "order_date",
+                "order_amount_net_txn",
+                "order_amount_net_cny",
+            ),
+            ("fct_payment", "payment_date", "bank_amount_txn", "bank_amount_cny"),
+            ("fct_opportunity", "opened_date", "opportunity_amount_txn", "opportunity_amount_cny"),
+        ] %}
+            select
+                '{{ fact }}' as fact, company_code, currency_code, {{ day }} as on_date, count(*) as row_count
+            from {{ ref(fact) }}
+            where {{ cny }} is null and {{ txn }} is not null
+            group by all
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
+
+    ),
+
+    unmatched as (
+
+        {% for fact, keys in [
+            ("fct_sales_order_line", ["customer_key", "product_key", "employee_key"]),
+            ("fct_delivery_line", ["customer_key", "product_key", "warehouse_key"]),
+            ("fct_sales_invoice_line", ["customer_key", "product_key"]),
+            ("fct_payment", ["customer_key", "supplier_key"]),
+            ("fct_ledger_entry_line", ["account_key", "customer_key", "supplier_key"]),
+            ("fct_purchase_order_line", ["supplier_key", "product_key"]),
+            ("fct_goods_receipt_line", ["supplier_key", "product_key", "warehouse_key"]),
+            ("fct_supplier_invoice_line", ["supplier_key", "product_key"]),
+            ("fct_stock_move", ["product_key", "from_warehouse_key", "to_warehouse_key"]),
+            ("fct_work_order", ["product_key"]),
+            ("fct_platform_order_line", ["product_key"]),
+            ("fct_service_ticket", ["customer_key", "product_key"]),
+        ] %}
+            {% for key in keys %}
+                select
+                    '{{ fact }}.{{ key }}' as subject,
+                    company_code,
+                    source_system,
+                    source_stream,
+                    min(source_record) as source_record,
+                    count(*) as row_count
+                from {{ ref(fact) }}
+                where {{ key }} = 'unmatched'
+                group by all
+                {% if not loop.last %}
+                    union all
+                {% endif %}
+            {% endfor %}
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
+
+    ),
+
+    cases as (
+
+        select
+            case
+                when reason like '%credit code%' then 'would_join_two_legal_entities' else 'doubtful_pair'
+            end as case_kind,
+            entity || ' ' || a || ' = ' || b as subject,
+            case
+                entity
+                when 'customer'
+                then 'sales'
+                when 'supplier'
+                then 'purchasing'
+                when 'employee'
+                then 'hr'
+                else 'inventory'
+            end as owner,
+            'kept apart until a steward decides (tieout master review)' as safe_default,
+            rule || ': ' || evidence as detail,
+            1 as row_count,
+            split_part(a, ':', 1) as source_system,
+            'record' as source_stream,
+            a as source_record
+        from pairs
+        union all by name
+        select
+            'unit_not_convertible' as case_kind,
+            source_product || ' in ' || source_uom as subject,
+            'inventory' as owner,
+            'the line stays in its own unit; its quantity in the base unit is empty' as safe_default,
+            problem as detail,
+            line_count as row_count,
+            source_system,
+            'unit' as source_stream,
+            source_product || '|' || source_uom as source_record
+        from unconverted
+        union all by name
+        select
+            'no_exchange_rate' as case_kind,
+            currency_code || ' on ' || coalesce(cast(on_date as text), 'no day') as subject,
+            'finance' as owner,
+            'the amount stays in its currency; in CNY it is empty and in no total' as safe_default,
+            fact || ' of ' || company_code as detail,
+            row_count,
+            'tieout' as source_system,
+            fact as source_stream,
+            currency_code || '|' || coalesce(cast(on_date as text), '') as source_record
+        from unpriced
+        union all by name
+        select
+            'person_in_two_departments' as case_kind,
+            source_system || ':' || source_employee as subject,
+            'hr' as owner,
+            'the first department is the main one' as safe_default,
+            array_to_string(source_departments, ', ') as detail,
+            1 as row_count,
+            source_system,
+            'user' as source_stream,
+            source_employee as source_record
+        from people
+        where len(source_departments) > 1
+        union all by name
+        select
+            'organisation_moved_within_a_month' as case_kind,
+            source_department || ' ' || department_name as subject,
+            'hr' as owner,
+            'every document keeps the place its department had on its day' as safe_default,
+            'under ' || coalesce(source_parent_department, 'nobody') || ' from ' || valid_from as detail,
+            1 as row_count,
+            'hc_hr' as source_system,
+            'department' as source_stream,
+            source_department || '|' || valid_from as source_record
+        from hr_departments
+        where
+            day(valid_from) > 1
+            and exists (
+                select 1
+                from hr_departments as before
+                where
+                    before.source_department = hr_departments.source_department
+                    and before.valid_from < hr_departments.valid_from
+            )
+        union all by name
+        select
+            'unit_of_a_product_changed' as case_kind,
+            item_code as subject,
+            'inventory' as owner,
+            'every quantity is read in the unit of the card as it is now' as safe_default,
+            string_agg(distinct unit_name, ', ' order by unit_name) as detail,
+            1 as row_count,
+            'hc_u8' as source_system,
+            'inventory' as source_stream,
+            item_code as source_record
+        from u8_versions
+        group by item_code
+        having count(distinct unit_name) > 1
+        union all by name
+        select
+            'code_reused_for_another_thing' as case_kind,
+            item_code as subject,
+            'inventory' as owner,
+            'the key stays with the code; part them with tieout master different' as safe_default,
+            string_agg(distinct item_name, ', ' order by item_name) as detail,
+            1 as row_count,
+            'hc_u8' as source_system,
+            'inventory' as source_stream,
+            item_code as source_record
+        from u8_versions
+        group by item_code
+        -- another spelling of one name is near it, another thing is not
+        having jaro_winkler_similarity(arg_min(item_name, _loaded_at), arg_max(item_name, _loaded_at)) < 0.6
+        union all by name
+        select
+            'unmatched_member' as case_kind,
+            subject || ' of ' || company_code as subject,
+            'data' as owner,
+            'the rows stay, under unmatched, and are counted' as safe_default,
+            source_system || '.' || source_stream as detail,
+            row_count,
+            source_system,
+            source_stream,
+            source_record
+        from unmatched
+
+    )
+
+select
+    {{ key(["'data_case'", "case_kind", "subject", "source_system", "source_stream", "source_record"]) }}
+    as data_case_key,
+    case_kind,
+    subject,
+    owner,
+    safe_default,
+    detail,
+    row_count,
+    source_system,
+    source_stream,
+    source_record
+from cases

@@ -1,0 +1,35 @@
+-- Every line was shipped whole on one day, from where the warehouse does not say.
+with lines as (select * from {{ ref("int_order_lines__adventureworks") }})
+
+select
+    {{ key(["'delivery_line'", "'aw_sales_dw'", "line_id"]) }} as delivery_line_key,
+    'delivery ' || line_id as stock_move_id,
+    order_no as shipment_no,
+    order_no as shipment_reference,
+    'delivery' as delivery_kind,
+    sales_order_line_key,
+    customer_key,
+    product_key,
+    'not_applicable' as warehouse_key,
+    false as is_intercompany,
+    due_date as planned_ship_date,
+    ship_date,
+    'done' as status_code,
+    true as is_shipped,
+    false as is_open,
+    cast(order_qty as decimal(18, 4)) as ship_qty,
+    cast(order_qty as decimal(18, 4)) as ship_qty_base,
+    cast(0 as decimal(18, 4)) as open_qty_base,
+    'piece' as uom_code,
+    'piece' as base_uom_code,
+    currency_code,
+    unit_price_txn,
+    cast(order_amount_net_txn as decimal(18, 4)) as shipped_amount_net_txn,
+    {{ at_price("order_amount_net_txn", "cny_per_unit_shipped") }} as shipped_amount_net_cny,
+    cast(0 as decimal(18, 4)) as open_amount_net_txn,
+    {{ at_price("cost_amount_txn", "cny_per_unit_shipped") }} as cost_amount_cny,
+    {{ of_company("AW") }},
+    'aw_sales_dw' as source_system,
+    source_stream,
+    line_id as source_record
+from lines

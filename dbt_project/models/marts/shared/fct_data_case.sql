@@ -124,7 +124,7 @@ with
             'no_exchange_rate' as case_kind,
             currency_code || ' on ' || coalesce(cast(on_date as text), 'no day') as subject,
             'finance' as owner,
-            'the amount stays in its currency; in CNY it is empty and in no total' as safe_default,
+            'the amount in CNY is empty; while one that counts is, nothing is published' as safe_default,
             fact || ' of ' || company_code as detail,
             row_count,
             'tieout' as source_system,

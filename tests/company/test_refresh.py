@@ -127,7 +127,8 @@ def changed_company(company: Company, home: Path, crash: str | None) -> dict:
         ),  # killed loads are replayed in test_prove_replay.py
         "transform:60",
         "publish",
-        "published",
+        # between the publish and its record: the switch itself is killed at every step in tests/warehouse
+        pytest.param("published", marks=pytest.mark.nightly),
     ],
 )
 def test_killed_anywhere_the_next_refresh_ends_as_if_nothing_had_happened(company, undisturbed, place, crash):

@@ -127,8 +127,9 @@ def test_a_decision_moves_facts_to_the_cent_and_undone_they_are_back(company: Co
     by_code = """
         select sum(l.order_amount_net_cny) from raw_hx_sales.party_party as p
         join raw_hx_sales.sale_sale as o on o.party = p.id join raw_hx_sales.sale_line as s on s.sale = o.id
-        join marts.fct_sales_order_line as l on l.line_id = s.id where p.code = 'C0702'"""
-    before, total = keys(mine, "customer"), mine.value(sales)
+        join marts.fct_sales_order_line as l on l.line_id = cast(s.id as text) where p.code = 'C0702'"""
+    ties = "select identity, status, left_total, right_total, unexplained from tie.identity_result order by 1"
+    before, total, tied = keys(mine, "customer"), mine.value(sales), mine.rows(ties)
     moves = mine.value(by_code)
     assert before[copy] == before[original]
 
@@ -147,6 +148,7 @@ def test_a_decision_moves_facts_to_the_cent_and_undone_they_are_back(company: Co
         if "fct_sales_order_line" in item and "order_amount_net_cny" in item
     )
     assert Decimal(line.split()[-1].replace(",", "")) == moves != 0
+    assert mine.rows(ties) == tied, "every identity is as it was, to the cent"
 
     mine.run("master", "undo", decision[1], "--by", "李静", "--reason", "one licence after all")
     mine.run("refresh")

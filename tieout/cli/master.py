@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from tieout.master_data.decisions import Decision, Kind
+    from tieout.master_data.pairs import Pair
 
 app = typer.Typer(help="Who is who: records of all systems under one key, the doubtful pairs, and decisions.")
 
@@ -33,7 +34,7 @@ def master(context: typer.Context) -> None:
 
     \b
     tieout master                                   records, keys and open pairs of every entity
-    tieout master review                            pairs that a person should look at, with the evidence
+    tieout master review                            pairs that a person should look at, with the evidence; --page side by side
     tieout master show hc_kingdee:CUST0012          a record, everything that has its key, and where each value is from
     tieout master same A B --by 张伟 --reason "one licence"        these two are one
     tieout master different A B --by 张伟 --reason "two licences"  these two are not, whatever they look like
@@ -88,48 +89,57 @@ def master_table(con: duckdb.DuckDBPyConnection) -> None:
 
 
 @app.command("review")
-def review(entity: Entity = None, limit: Limit = 30) -> None:
+def review(
+    entity: Entity = None,
+    limit: Limit = 30,
+    page: Annotated[
+        bool, typer.Option("--page", help="Write them side by side to pages/review.html instead.")
+    ] = False,
+) -> None:
     """Pairs that may be the same, or that must not be joined: of each two groups of records, the surest pair."""
     from tieout.cli.show import heading, table
+    from tieout.master_data.pairs import pairs_to_review
 
     with _built() as con:
         names = _names(con)
-        rows = con.execute(
-            """
-            select p.entity, p.a, p.b, p.score, p.reason, p.evidence, count(*) over two as pairs
-            from master.review_pair as p
-            left join master.crosswalk as l on p.entity = l.entity and p.a = l.record_id
-            left join master.crosswalk as r on p.entity = r.entity and p.b = r.record_id
-            where p.entity = coalesce(?, p.entity)
-            window two as (
-                partition by p.entity, least(l.master_key, r.master_key), greatest(l.master_key, r.master_key)
-            )
-            qualify row_number() over (two order by p.score desc nulls first, p.a, p.b) = 1
-            order by p.entity, p.score desc nulls first, p.a, p.b
-            """,
-            [entity],
-        ).fetchall()
-    heading(f"To review: {len(rows):,} pairs" if len(rows) != 1 else "To review: 1 pair")
-    shown = rows[:limit] if limit else rows
+        found = pairs_to_review(con, entity)
+    if page:
+        _write_page(found)
+        return
+    heading(f"To review: {len(found):,} pairs" if len(found) != 1 else "To review: 1 pair")
+    shown = found[:limit] if limit else found
     table(
         ["entity", "record", "and", "score", "pairs", "why here", "evidence"],
         [
             (
-                kind,
-                f"{a} {names.get((kind, a), '')}",
-                f"{b} {names.get((kind, b), '')}",
-                "–" if score is None else f"{score:.2f}",
-                pairs,
-                why,
-                evidence,
+                pair.entity,
+                f"{pair.a} {names.get((pair.entity, pair.a), '')}",
+                f"{pair.b} {names.get((pair.entity, pair.b), '')}",
+                "–" if pair.score is None else f"{pair.score:.2f}",
+                pair.pairs,
+                pair.why,
+                pair.evidence,
             )
-            for kind, a, b, score, why, evidence, pairs in shown
+            for pair in shown
         ],
     )
-    if len(shown) < len(rows):
-        print(f"  … and {len(rows) - len(shown):,} more: --limit 0")
-    if rows:
-        print("\nNext: `tieout master same A B` or `tieout master different A B`, with --by and --reason.")
+    if len(shown) < len(found):
+        print(f"  … and {len(found) - len(shown):,} more: --limit 0")
+    if found:
+        print("\nNext: `tieout master same A B` or `tieout master different A B`, with --by and --reason;")
+        print("      `tieout master review --page` shows them side by side.")
+
+
+def _write_page(pairs: Sequence[Pair]) -> None:
+    from tieout.pages.review import write_review
+    from tieout.settings import settings
+    from tieout.transform.catalogue import catalogue
+    from tieout.transform.dbt import target
+
+    tables = catalogue(target(settings()) / "manifest.json")
+    classes = {name: table.classes for name, table in tables.items()}
+    file = write_review(pairs, settings().pages, classes, datetime.now(UTC))
+    print(f"{len(pairs):,} pairs on {file}")
 
 
 @app.command("show")

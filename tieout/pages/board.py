@@ -26,7 +26,7 @@ from tieout.pages.words import Both, Clock, figure, month, named
 
 if TYPE_CHECKING:
     import duckdb
-    from jinja2 import FileSystemBytecodeCache, Template
+    from jinja2 import Environment, FileSystemBytecodeCache
     from markupsafe import Markup
 
 # Three departments, three honest figures called "sales", and the identities that lead from one to the next.
@@ -79,18 +79,24 @@ def write_board(
 
 def page(board: Board, clock: Clock, now: datetime) -> str:
     """The page as HTML; values from the warehouse are escaped by the template."""
-    style, script = _asset("board.css"), _asset("board.js")
-    return _template().render(
-        board=board,
-        words=words,
-        style=style,
-        script=script,
-        policy=f"default-src 'none'; img-src data:; style-src {_digest(style)}; script-src {_digest(script)}",
-        now=now,
-        clock=clock,
-        bars=_bars(board.sales) if board.sales and board.sales.months else None,
-        falls={identity.result.identity: _fall(identity) for identity in board.identities if identity.steps},
-        months_drawn=MONTHS_DRAWN,
+    style, script = asset("board.css"), asset("board.js")
+    return (
+        environment()
+        .get_template("board.html.jinja")
+        .render(
+            board=board,
+            words=words,
+            style=style,
+            script=script,
+            policy=f"default-src 'none'; img-src data:; style-src {digest(style)}; script-src {digest(script)}",
+            now=now,
+            clock=clock,
+            bars=_bars(board.sales) if board.sales and board.sales.months else None,
+            falls={
+                identity.result.identity: _fall(identity) for identity in board.identities if identity.steps
+            },
+            months_drawn=MONTHS_DRAWN,
+        )
     )
 
 
@@ -121,10 +127,11 @@ def _fall(identity: Identity) -> Waterfall:
 
 
 @cache
-def _template() -> Template:
+def environment() -> Environment:
+    """Where the pages' templates are, and the words they use."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         bytecode_cache=_template_cache(),
         autoescape=True,
@@ -132,14 +139,14 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "breakable": _breakable,
         "figure": figure,
         "month": month,
         "named": named,
         "reason": reason_in_chinese,
     }
-    return environment.get_template("board.html.jinja")
+    return made
 
 
 def _template_cache() -> FileSystemBytecodeCache | None:
@@ -159,10 +166,10 @@ def _breakable(identifier: str) -> Markup:
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     return (Path(__file__).parent / name).read_text("utf-8")
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     """An inline style or script as a content security policy names it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

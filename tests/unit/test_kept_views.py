@@ -80,3 +80,15 @@ def test_views_of_a_build_that_failed_are_not_trusted_when_the_change_is_taken_b
     (small.dbt_project / "models" / "kept.sql").write_text(KEPT)
 
     assert built(small) == {"shown", "kept"} and total(small) == 10
+
+
+def test_a_warehouse_that_took_over_the_line_but_not_the_views_makes_them(small):
+    """A replay builds a new warehouse beside the old one and carries over what only the old one knows."""
+    built(small)
+    with connect(small.warehouse) as con:
+        ((line,),) = con.execute("select version from ops.views_built").fetchall()
+    small.warehouse.unlink()
+    run(small, "create schema ops; create schema raw_toys; create table raw_toys.toy as select 4 as n")
+    run(small, f"create table ops.views_built as select '{line}' as version")
+
+    assert built(small) == {"shown", "kept"} and total(small) == 40

@@ -78,13 +78,13 @@ def build(
     if keep_views and select is None:
         with connect(settings.warehouse) as con:
             version = _view_version(con, settings)
-            kept = _views_built(con) == version
+            kept = _views_built(con) == f"{version} {_views(con)}"
             if not kept:
                 con.execute("delete from ops.views_built")  # a build that fails half-way leaves some of each
         nodes = _build(settings, report, _WITHOUT_VIEWS if kept else None)
         if not kept:
             with connect(settings.warehouse) as con:
-                con.execute(f"insert into ops.views_built values ({literal(version)})")
+                con.execute(f"insert into ops.views_built values ({literal(f'{version} {_views(con)}')})")
         return nodes
     return _build(settings, report, select)
 
@@ -99,10 +99,19 @@ def _view_version(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
 
 
 def _views_built(con: duckdb.DuckDBPyConnection) -> str | None:
-    """What the views of this warehouse were made of; kept in it, so that a new one has none."""
+    """What the views were made of, and how many: a replayed warehouse takes over this line, but not the views."""
     con.execute("create table if not exists ops.views_built (version text)")
     row = con.execute("select max(version) from ops.views_built").fetchone()
     return row[0] if row else None
+
+
+def _views(con: duckdb.DuckDBPyConnection) -> int:
+    """How many views there are that dbt makes."""
+    row = con.execute(
+        "select count(*) from duckdb_views() where not internal"
+        " and schema_name not in ('ops', 'metrics') and schema_name not like 'raw_%'"
+    ).fetchone()
+    return row[0] if row else 0
 
 
 def _build(settings: Settings, report: Callable[[Node], None], select: str | None) -> list[Node]:

@@ -18,7 +18,10 @@ from tests.company.test_bad_input import damaged_copy
 from tests.company.test_refresh import published
 from tieout.settings import PROJECT
 
-pytestmark = [pytest.mark.company]
+pytestmark = [
+    pytest.mark.company,
+    pytest.mark.nightly,
+]  # two minutes; the parts of it are tested in tests/warehouse/test_drift*.py
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ def identity_table(con: duckdb.DuckDBPyConnection, *, brief: bool = False) -> No
         row = [
             MARK[result.status],
             result.title_zh if brief else f"{result.title_zh} / {result.title_en}\n{result.identity}",
+            result.companies or "all",
             left,
             right,
             result.difference,
@@ -81,8 +82,8 @@ def identity_table(con: duckdb.DuckDBPyConnection, *, brief: bool = False) -> No
             f"{result.owner}/{result.with_department}",
         ]
         rows.append(row if brief else [*row, "、".join(causes.get(result.identity, []))])
-    columns = ["", "identity", "left", "right", "difference", "unexplained", "unit", "owner/with"]
-    table(columns if brief else [*columns, "causes"], rows, right=(2, 3))
+    columns = ["", "identity", "company", "left", "right", "difference", "unexplained", "unit", "owner/with"]
+    table(columns if brief else [*columns, "causes"], rows, right=(3, 4))
 
 
 def _one(con: duckdb.DuckDBPyConnection, identity: str, group: str | None, rows: int) -> None:
@@ -93,7 +94,8 @@ def _one(con: duckdb.DuckDBPyConnection, identity: str, group: str | None, rows:
         group += "-01"  # months are named by their first day
     steps = bridge(con, identity, group)
     result = next(result for result in identity_results(con) if result.identity == identity)
-    heading(f"{MARK[result.status]} {result.title_zh} / {result.title_en}" + (f" · {group}" if group else ""))
+    about = [f"{result.title_zh} / {result.title_en}", *filter(None, (result.companies, group))]
+    heading(f"{MARK[result.status]} {' · '.join(about)}")
     table(
         ["", "", f"amount ({result.unit})"], [(step.title_zh, step.title_en, step.amount) for step in steps]
     )

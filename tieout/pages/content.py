@@ -112,6 +112,7 @@ class Sales:
     series: tuple[Series, ...]
     months: tuple[date | None, ...]
     passages: tuple[Passage, ...]
+    companies: tuple[str, ...] = ()  # whose figures alone they are; empty: everybody's
 
 
 @dataclass(frozen=True)
@@ -362,12 +363,16 @@ def _run(con: duckdb.DuckDBPyConnection, relations: set[str]) -> Run | None:
 
 
 def _company(con: duckdb.DuckDBPyConnection, relations: set[str]) -> str | None:
+    """Whose figures these are, by name: the companies that have books here."""
     if "marts.dim_organisation" not in relations:
         return None
-    row = con.execute(
-        "select organisation_name from marts.dim_organisation where organisation_kind = 'company' order by all"
-    ).fetchone()
-    return row[0] if row else None
+    with_books = "organisation_key in (select company_key from marts.fct_ledger_entry_line)"
+    rows = con.execute(
+        "select organisation_name from marts.dim_organisation where organisation_kind = 'company'"
+        + (f" and {with_books}" if "marts.fct_ledger_entry_line" in relations else "")
+        + " order by all"
+    ).fetchall()
+    return " · ".join(name for (name,) in rows) or None
 
 
 # --- what departments count -----------------------------------------------------------------------
@@ -381,26 +386,40 @@ def _sales(
     metrics: Sequence[Metric],
 ) -> Sales | None:
     catalogue = {metric.name: metric for metric in metrics}
+    known = {identity.result.identity: identity for identity in identities}
+    companies = _bridged([known[name] for name in bridges if name in known])
     try:
-        series = {name: _series(con, catalogue[name]) for name in names if name in catalogue}
+        series = {name: _series(con, catalogue[name], companies) for name in names if name in catalogue}
     except MetricError:  # the layer was built for another set of definitions
         return None
     months = sorted({day for one in series.values() for day in one.by_month}, key=lambda day: day or date.max)
-    known = {identity.result.identity: identity for identity in identities}
     passages = [
         _passage(series[start], series[end], known.get(bridge_name))
         for start, end, bridge_name in zip(names, names[1:], bridges, strict=False)
         if start in series and end in series
     ]
-    return Sales(tuple(series.values()), tuple(months), tuple(passages)) if series else None
+    return Sales(tuple(series.values()), tuple(months), tuple(passages), companies) if series else None
 
 
-def _series(con: duckdb.DuckDBPyConnection, metric: Metric) -> Series:
-    by_month = answer(con, metric.name, grain="month").rows
-    [(total,)] = answer(con, metric.name).rows or [(None,)]
-    return Series(
-        metric, {month: value for month, value in by_month if value is not None}, total or Decimal(0)
-    )
+def _bridged(identities: Sequence[Identity]) -> tuple[str, ...]:
+    """The companies that all bridges are claimed for; figures of others would stand beside bridges without them."""
+    claimed = [
+        set(identity.result.companies.split(", ")) for identity in identities if identity.result.companies
+    ]
+    return tuple(sorted(set.intersection(*claimed))) if claimed else ()
+
+
+def _series(con: duckdb.DuckDBPyConnection, metric: Metric, companies: Sequence[str]) -> Series:
+    """A metric by month and in all, of some companies or of everybody."""
+    by_month: dict[date | None, Decimal] = {}
+    total = Decimal(0)
+    for where in [{"company_code": company} for company in companies] or [{}]:
+        # the company is a column where it is asked for: the period is the first, the value the last
+        for month, *_, value in answer(con, metric.name, grain="month", where=where).rows:
+            if value is not None:
+                by_month[month] = by_month.get(month, Decimal(0)) + value
+        total += sum((row[-1] or 0 for row in answer(con, metric.name, where=where).rows), Decimal(0))
+    return Series(metric, by_month, total)
 
 
 def _passage(start: Series, end: Series, identity: Identity | None) -> Passage:

@@ -189,6 +189,7 @@ def result_sql(claims: tuple[Claim, ...]) -> str:
         {literal(claim.severity)} as severity, {literal(claim.unit)} as unit,
         {literal(claim.left.label.zh)} as left_label_zh, {literal(claim.left.label.en)} as left_label_en,
         {literal(claim.right.label.zh)} as right_label_zh, {literal(claim.right.label.en)} as right_label_en,
+        {literal(", ".join(claim.companies))} as companies,
         cast({claim.tolerance} as {AMOUNT}) as tolerance,
         case
             when count(*) = 0 then '{"holds" if claim.allow_empty else "broken"}'
@@ -275,6 +276,7 @@ def models_yaml(claims: tuple[Claim, ...]) -> str:
             ("left_label_en", "左侧（英文） / Left in English"),
             ("right_label_zh", "右侧（中文） / Right in Chinese"),
             ("right_label_en", "右侧（英文） / Right in English"),
+            ("companies", "声明所指的公司，空为全部 / Companies it is claimed for; empty for all"),
             ("tolerance", "容差 / Tolerance"),
             ("status", "状态 / holds, explained or broken"),
             (

@@ -38,6 +38,7 @@ class IdentityResult:
     left_label_en: str
     right_label_zh: str
     right_label_en: str
+    companies: str  # that it is claimed for, by code; empty for all
     tolerance: Decimal
     status: Status
     left_total: Decimal | None

@@ -12,6 +12,7 @@ select
     'Attendance: hours present' as left_label_en,
     '工时：填报时长' as right_label_zh,
     'Timesheets: hours written down' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -44,6 +45,7 @@ select
     'Bank payments' as left_label_en,
     '已结清发票（价税合计）' as right_label_zh,
     'Settled invoices (gross)' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -76,6 +78,7 @@ select
     'Bank receipts' as left_label_en,
     '已结清发票（价税合计）' as right_label_zh,
     'Settled invoices (gross)' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -108,6 +111,7 @@ select
     'Sales: orders booked (net)' as left_label_en,
     '仓库：发货额（订单价，扣除退货）' as right_label_zh,
     'Warehouse: shipped at order price, net of returns' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -140,6 +144,7 @@ select
     'Posted invoices (net)' as left_label_en,
     '总账收入' as right_label_zh,
     'Revenue in the ledger' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -172,6 +177,7 @@ select
     'Debit' as left_label_en,
     '贷方' as right_label_zh,
     'Credit' as right_label_en,
+    '' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -204,6 +210,7 @@ select
     'Ordered' as left_label_en,
     '已发数量加待发数量' as right_label_zh,
     'Shipped plus open' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -236,6 +243,7 @@ select
     'Open invoices (gross)' as left_label_en,
     '总账应付账款余额' as right_label_zh,
     'Balance of the payables account' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -268,6 +276,7 @@ select
     'Planned by finished work orders' as left_label_en,
     '生产入库数量' as right_label_zh,
     'Taken into stock from production' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -300,6 +309,7 @@ select
     'Ordered' as left_label_en,
     '已收数量加待收数量' as right_label_zh,
     'Received plus open' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -332,6 +342,7 @@ select
     'Open invoices (gross)' as left_label_en,
     '总账应收账款余额' as right_label_zh,
     'Balance of the receivables account' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -364,6 +375,7 @@ select
     'Warehouse: received at order price' as left_label_en,
     '财务：已过账供应商发票（未税）' as right_label_zh,
     'Finance: posted supplier invoices (net)' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -396,6 +408,7 @@ select
     'Warehouse: shipped at order price, net of returns' as left_label_en,
     '财务：总账收入' as right_label_zh,
     'Finance: revenue in the ledger' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -428,6 +441,7 @@ select
     'The source says' as left_label_en,
     '已装载' as right_label_zh,
     'Loaded' as right_label_en,
+    '' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -460,6 +474,7 @@ select
     'Balance on the last day' as left_label_en,
     '全部移动之差' as right_label_zh,
     'All moves in minus out' as right_label_en,
+    '' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -492,6 +507,7 @@ select
     'Expected' as left_label_en,
     '实盘数量' as right_label_zh,
     'Counted' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -524,6 +540,7 @@ select
     'Opening plus in minus out' as left_label_en,
     '期末' as right_label_zh,
     'Closing' as right_label_en,
+    '' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -556,6 +573,7 @@ select
     'On hand at average cost' as left_label_en,
     '总账存货科目余额' as right_label_zh,
     'Balance of the stock accounts' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
@@ -588,6 +606,7 @@ select
     'Posted supplier invoices (net)' as left_label_en,
     '总账采购科目' as right_label_zh,
     'Purchases in the ledger' as right_label_en,
+    'HX' as companies,
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0

@@ -215,6 +215,20 @@ def test_the_sql_of_the_readme_gives_the_table_below_it(group: Group, page: str)
     ]
 
 
+def test_the_page_compares_figures_of_the_companies_that_its_bridges_are_about(group: Group) -> None:
+    page = (group.home / "pages" / "index.html").read_text(encoding="utf-8")
+    ((ordered,),) = group.rows(
+        "select sum(order_amount_net_cny) from marts.fct_sales_order_line where is_booked and company_code = 'HX'"
+    )
+    totals = re.search(r'<table id="sales-by-month">.*?<tfoot>(.*?)</tfoot>', page, re.DOTALL)
+    assert totals and f"{ordered:,.2f}" in totals[1]
+    assert "The bridge does not start and end at exactly these totals" not in page
+    head = re.search(r'<p class="company">(.*?)</p>', page)
+    assert head and set(head[1].split(" · ")) == {
+        "华信精密装备有限公司", "华辰精工股份有限公司", "Huachen Europe GmbH",
+    }  # fmt: skip
+
+
 def test_open_quantities_are_what_the_order_system_keeps_itself(group: Group) -> None:
     """Kingdee's own running totals: delivered (returns left aside) and invoiced; open is what an order still lacks."""
     rows = group.rows(

@@ -351,3 +351,33 @@ def test_left_and_causes_and_unexplained_always_make_right(shipped, invoiced):
     ).fetchone()
     assert off == (0,)
     assert all(found.evidence for found in results.breaks(company.con))
+
+
+def test_rows_of_a_company_it_is_not_claimed_for_do_not_count():
+    """A's 100.00 is invoiced in full; B ships 70.00 and invoices nothing, and its draft is no cause for A."""
+    by_query = {
+        "label": {"zh": "开票", "en": "Invoiced"},
+        "sql": "select date '2025-11-01' as month, amount, order_no as document, company_code, source_system, source_stream,"
+        ' source_record from {{ ref("fct_invoiced") }} where is_posted or order_no is null',
+    }
+    for right in (SHIPPED_IS_INVOICED["right"] | {"where": "is_posted or order_no is null"}, by_query):
+        found = toy(companies=["A"], right=right)
+        for table in ("fct_shipped", "fct_invoiced"):
+            found.con.execute(f"alter table marts.{table} add column company_code text")
+        insert = "insert into marts.{} by name select 's' as source_system, 't' as source_stream, ? as source_record, ? as company_code"
+        insert += (
+            ", ? as order_no, cast(? as decimal(18, 4)) as amount, date '2025-11-05' as {}, true as is_posted"
+        )
+        for company, order, amount in (("A", "O1", "100.00"), ("B", "O2", "70.00")):
+            found.con.execute(
+                insert.format("fct_shipped", "ship_date").replace(", true as is_posted", ""),
+                [order, company, order, amount],
+            )
+        found.con.execute(insert.format("fct_invoiced", "invoice_date"), ["O1", "A", "O1", "100.00"])
+        # without brackets around the claim's own condition, this row of B would slip in after its `or`
+        found.con.execute(insert.format("fct_invoiced", "invoice_date"), ["O3", "B", None, "5.00"])
+
+        result = found.tie()
+
+        assert (result.status, result.left_total, result.right_total) == ("holds", 100, 100)
+        assert result.companies == "A"

@@ -133,6 +133,7 @@ def _metrics(con: duckdb.DuckDBPyConnection) -> None:
     _side_by_side(con, "month", "%Y-%m", {"company_code": "HX"})
     heading("The group: the same figures of every company and year, out of the same definitions")
     _side_by_side(con, "year", "%Y", {})
+    print("  HC sells to HCE too, and its shop is revenue without sales orders; HCE's deliveries are in no system")
 
 
 def _side_by_side(con: duckdb.DuckDBPyConnection, grain: str, shown: str, where: dict[str, str]) -> None:
@@ -163,12 +164,13 @@ def _next(settings: Settings) -> None:
     home = settings.home
     lines = [
         ("why they differ", "tieout tie booked_to_shipped · tieout tie shipped_to_revenue"),
-        ("who is who", "tieout master; tieout master review"),
-        ("which rows", "tieout trace revenue_amount_net --period 2025-11"),
+        ("who is who", "tieout master; tieout master review --page"),
+        ("which rows", "tieout trace revenue_amount_net --period 2025-11 --where company_code=HX"),
         (
             "what came in",
             "tieout controls · tieout quarantine · tieout drift; tieout prove replay",
         ),
+        ("what is odd", 'tieout query "from marts.fct_data_case"; tieout standards check'),
         ("SQL", 'tieout query "select * from metrics.metric_catalog"'),
         ("BI tools, psql", "make serve: prints the connection, the logins and where their passwords lie"),
         ("notebooks", f"duckdb.connect('{home / 'snapshots' / 'current.duckdb'}', read_only=True)"),

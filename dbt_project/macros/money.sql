@@ -59,3 +59,16 @@
         round(cast({{ amount }} as decimal(20, 6)) * cast({{ price }} as decimal(18, 8)), 2) as decimal(18, 2)
     )
 {%- endmacro %}
+
+{#
+    Rows with the price of their currency on one of their days: the last one known then. `rates` is a model with
+    `currency_code`, `rate_date` and `cny_per_unit`.
+#}
+{% macro priced_on(rows, day, rates="int_exchange_rates__huachen") -%}
+    select dated.*, {{ cny_per_unit("rates", "dated.currency_code") }} as cny_per_unit
+    from {{ rows }} as dated
+    asof left join
+        {{ ref(rates) }} as rates
+        on dated.currency_code = rates.currency_code
+        and dated.{{ day }} >= rates.rate_date
+{%- endmacro %}

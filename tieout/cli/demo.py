@@ -133,7 +133,9 @@ def _metrics(con: duckdb.DuckDBPyConnection) -> None:
     _side_by_side(con, "month", "%Y-%m", {"company_code": "HX"})
     heading("The group: the same figures of every company and year, out of the same definitions")
     _side_by_side(con, "year", "%Y", {})
-    print("  HC sells to HCE too, and its shop is revenue without sales orders; HCE's deliveries are in no system")
+    print(
+        "  HC sells to HCE too, and its shop is revenue without sales orders; HCE's deliveries are in no system"
+    )
 
 
 def _side_by_side(con: duckdb.DuckDBPyConnection, grain: str, shown: str, where: dict[str, str]) -> None:

@@ -2,30 +2,8 @@
 -- time from the first passing to the last one; when somebody took a break is not recorded.
 with
 
-    passings as (select * from {{ source("hx_people", "attendance") }} where not _is_deleted),
-    employees as ({{ known_to("hx_people", "employee") }}),
+    present as (select * from {{ ref("fct_attendance_day") }} where company_code = 'HX'),
     timesheet_lines as (select * from {{ ref("fct_timesheet_line") }}),
-
-    present as (
-
-        select
-            coalesce(employees.employee_key, 'unmatched') as employee_key,
-            cast(passings.date as date) as work_date,
-            cast(
-                round(
-                    date_diff(
-                        'minute', min(cast(passings.at as timestamp)), max(cast(passings.at as timestamp))
-                    )
-                    / 60.0,
-                    2
-                ) as decimal(9, 2)
-            ) as present_hours,
-            cast(min(passings.id) as text) as source_record
-        from passings
-        left join employees on passings.employee_no = employees.known_as
-        group by all
-
-    ),
 
     worked as (
 
@@ -48,8 +26,8 @@ select
     present.present_hours,
     worked.worked_hours,
     'HX' as company_code,
-    case when present.work_date is not null then 'hx_people' else worked.source_system end as source_system,
-    case when present.work_date is not null then 'attendance' else worked.source_stream end as source_stream,
+    coalesce(present.source_system, worked.source_system) as source_system,
+    coalesce(present.source_stream, worked.source_stream) as source_stream,
     coalesce(present.source_record, worked.source_record) as source_record
 from present
 full outer join worked on present.employee_key = worked.employee_key and present.work_date = worked.work_date

@@ -8,7 +8,6 @@ with
     items as (select * from {{ ref("int_items__huachen") }}),
     suppliers as ({{ known_to("hc_u8", "supplier") }}),
     warehouses as (select * from {{ ref("dim_warehouse") }} where source_system = 'hc_u8'),
-    rates as (select * from {{ ref("int_exchange_rates__huachen") }}),
 
     priced as (
 
@@ -25,14 +24,7 @@ with
 
     ),
 
-    rated as (
-
-        select priced.*, {{ cny_per_unit("rates", "priced.currency_code") }} as cny_per_unit
-        from priced
-        asof left join
-            rates on priced.currency_code = rates.currency_code and priced.receipt_date >= rates.rate_date
-
-    )
+    rated as ({{ priced_on("priced", "receipt_date") }})
 
 select
     {{ key(["'goods_receipt_line'", "'hc_u8'", "rated.line_id"]) }} as goods_receipt_line_key,

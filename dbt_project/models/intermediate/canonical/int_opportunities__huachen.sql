@@ -8,7 +8,6 @@ with
     statuses as (select * from {{ ref("source_statuses") }} where document_type = 'opportunity'),
     customers as ({{ known_to_all("customer") }}),
     employees as ({{ known_to_all("employee") }}),
-    rates as (select * from {{ ref("int_exchange_rates__huachen") }}),
     organisations as (select * from {{ ref("dim_organisation") }} where organisation_kind = 'company'),
 
     unioned as (
@@ -51,14 +50,7 @@ with
 
     ),
 
-    rated as (
-
-        select unioned.*, {{ cny_per_unit("rates", "unioned.currency_code") }} as cny_per_unit
-        from unioned
-        asof left join
-            rates on unioned.currency_code = rates.currency_code and unioned.opened_date >= rates.rate_date
-
-    )
+    rated as ({{ priced_on("unioned", "opened_date") }})
 
 select
     {{ key(["'opportunity'", "rated.source_system", "rated.opportunity_id"]) }} as opportunity_key,

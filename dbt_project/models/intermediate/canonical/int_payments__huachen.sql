@@ -21,7 +21,6 @@ with
         qualify source_account = '113100'
 
     ),
-    rates as (select * from {{ ref("int_exchange_rates__huachen") }}),
     customers as ({{ known_to_all("customer") }}),
     suppliers as ({{ known_to_all("supplier") }}),
     accounts as (select * from {{ ref("dim_account") }}),
@@ -97,14 +96,7 @@ with
 
     ),
 
-    rated as (
-
-        select unioned.*, {{ cny_per_unit("rates", "unioned.currency_code") }} as cny_per_unit
-        from unioned
-        asof left join
-            rates on unioned.currency_code = rates.currency_code and unioned.payment_date >= rates.rate_date
-
-    )
+    rated as ({{ priced_on("unioned", "payment_date") }})
 
 select
     {{ key(["'payment'", "rated.source_system", "rated.source_stream", "rated.source_record"]) }}

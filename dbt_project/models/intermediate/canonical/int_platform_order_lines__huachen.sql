@@ -14,7 +14,6 @@ with
     ),
     warehouses as (select * from {{ ref("dim_warehouse") }} where company_code = 'HC'),
     products as (select * from {{ ref("dim_product") }}),
-    rates as (select * from {{ ref("int_exchange_rates__huachen") }}),
     organisations as (select * from {{ ref("dim_organisation") }} where organisation_kind = 'company'),
 
     unioned as (
@@ -79,14 +78,7 @@ with
 
     ),
 
-    rated as (
-
-        select dated.*, {{ cny_per_unit("rates", "dated.currency_code") }} as cny_per_unit
-        from dated
-        asof left join
-            rates on dated.currency_code = rates.currency_code and dated.order_date >= rates.rate_date
-
-    )
+    rated as ({{ priced_on("dated", "order_date") }})
 
 select
     {{ key(["'platform_order_line'", "rated.source_system", "rated.order_id", "rated.line_id"]) }}

@@ -16,7 +16,6 @@ with
     known_products as ({{ known_to_all("product") }}),
     products as (select * from {{ ref("dim_product") }}),
     uoms as (select * from {{ ref("uoms") }}),
-    rates as (select * from {{ ref("int_exchange_rates__huachen") }}),
 
     received as (
 
@@ -83,21 +82,18 @@ with
 
     ),
 
-    rated as (
+    stated as (
 
-        select
-            unioned.*,
-            {{ cny_per_unit("rates", "unioned.currency_code") }} as cny_per_unit,
-            coalesce(statuses.status_code, 'unmatched') as order_status_code
+        select unioned.*, coalesce(statuses.status_code, 'unmatched') as order_status_code
         from unioned
         left join
             statuses
             on unioned.source_system = statuses.source_system
             and unioned.source_status = statuses.source_status
-        asof left join
-            rates on unioned.currency_code = rates.currency_code and unioned.order_date >= rates.rate_date
 
-    )
+    ),
+
+    rated as ({{ priced_on("stated", "order_date") }})
 
 select
     {{ key(["'purchase_order_line'", "rated.source_system", "rated.line_id"]) }} as purchase_order_line_key,

@@ -14,7 +14,6 @@ with
     known_products as ({{ known_to_all("product") }}),
     products as (select * from {{ ref("dim_product") }}),
     uoms as (select * from {{ ref("uoms") }}),
-    rates as (select * from {{ ref("int_exchange_rates__huachen") }}),
     organisations as (select * from {{ ref("dim_organisation") }} where organisation_kind = 'company'),
 
     -- a receivable names the delivery it bills, line by line; the delivery names the line of the order
@@ -87,14 +86,7 @@ with
 
     ),
 
-    rated as (
-
-        select unioned.*, {{ cny_per_unit("rates", "unioned.currency_code") }} as cny_per_unit
-        from unioned
-        asof left join
-            rates on unioned.currency_code = rates.currency_code and unioned.invoice_date >= rates.rate_date
-
-    ),
+    rated as ({{ priced_on("unioned", "invoice_date") }}),
 
     converted as (
 

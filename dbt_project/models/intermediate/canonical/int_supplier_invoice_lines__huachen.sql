@@ -10,7 +10,6 @@ with
     known_products as ({{ known_to("hc_kingdee", "product") }}),
     products as (select * from {{ ref("dim_product") }}),
     uoms as (select * from {{ ref("uoms") }}),
-    rates as (select * from {{ ref("int_exchange_rates__huachen") }}),
 
     billed as (
 
@@ -20,22 +19,16 @@ with
 
     ),
 
-    rated as (
+    linked as (
 
-        select
-            payable_lines.*,
-            billed.order_line_id,
-            {{ cny_per_unit("rates", "payable_lines.currency_code") }} as cny_per_unit,
-            payable_lines.source_status = 'C' as is_posted
+        select payable_lines.*, billed.order_line_id, payable_lines.source_status = 'C' as is_posted
         from payable_lines
         left join
             billed on payable_lines.receipt_no = billed.receipt_no and payable_lines.line_no = billed.line_no
-        asof left join
-            rates
-            on payable_lines.currency_code = rates.currency_code
-            and payable_lines.invoice_date >= rates.rate_date
 
     ),
+
+    priced as ({{ priced_on("linked", "invoice_date") }}),
 
     converted as (
 
@@ -43,7 +36,7 @@ with
             *,
             {{ at_price("invoice_amount_net_txn", "cny_per_unit") }} as net_cny,
             {{ at_price("invoice_amount_tax_txn", "cny_per_unit") }} as tax_cny
-        from rated
+        from priced
 
     )
 

@@ -7,7 +7,6 @@ with
     kingdee_lines as (select * from {{ ref("stg_hc_kingdee__sales_order_lines") }}),
     sap_orders as (select * from {{ ref("stg_hc_sap__sales_orders") }}),
     sap_items as (select * from {{ ref("stg_hc_sap__sales_order_items") }}),
-    rates as (select * from {{ ref("int_exchange_rates__huachen") }}),
 
     lines as (
 
@@ -69,11 +68,9 @@ with
         from sap_items as items
         left join sap_orders as orders on items.order_no = orders.order_no
 
-    )
+    ),
 
-select
-    lines.*,
-    {{ key(["'sales_order_line'", "lines.source_system", "lines.line_id"]) }} as sales_order_line_key,
-    {{ cny_per_unit("rates", "lines.currency_code") }} as cny_per_unit
-from lines
-asof left join rates on lines.currency_code = rates.currency_code and lines.order_date >= rates.rate_date
+    priced as ({{ priced_on("lines", "order_date") }})
+
+select *, {{ key(["'sales_order_line'", "source_system", "line_id"]) }} as sales_order_line_key
+from priced

@@ -1,24 +1,12 @@
 -- What the data leaves open: one row per case, with who must look at it and what is done until then. No row
 -- of
--- any system disappears for one of these.
+-- any system disappears for one of these. What only one company's systems can leave open is a shape of its
+-- own.
 with
 
     pairs as (select * from {{ ref("review_pair") }}),
+    company_cases as ({{ every_company("data_cases") }}),
     unconverted as (select * from {{ ref("int_product_units__unconverted") }}),
-    hr_departments as (select * from {{ ref("stg_hc_hr__departments") }}),
-    u8_versions as (select * from {{ history("hc_u8", "inventory") }}),
-
-    people as (
-
-        {% for system in ["hc_dingtalk", "hc_feishu"] %}
-            select '{{ system }}' as source_system, source_employee, source_departments
-            from {{ ref("stg_" ~ system ~ "__users") }}
-            {% if not loop.last %}
-                union all
-            {% endif %}
-        {% endfor %}
-
-    ),
 
     unpriced as (
 
@@ -132,68 +120,8 @@ with
             currency_code || '|' || coalesce(cast(on_date as text), '') as source_record
         from unpriced
         union all by name
-        select
-            'person_in_two_departments' as case_kind,
-            source_system || ':' || source_employee as subject,
-            'hr' as owner,
-            'the first department is the main one' as safe_default,
-            array_to_string(source_departments, ', ') as detail,
-            1 as row_count,
-            source_system,
-            'user' as source_stream,
-            source_employee as source_record
-        from people
-        where len(source_departments) > 1
-        union all by name
-        select
-            'organisation_moved_within_a_month' as case_kind,
-            source_department || ' ' || department_name as subject,
-            'hr' as owner,
-            'every document keeps the place its department had on its day' as safe_default,
-            'under ' || coalesce(source_parent_department, 'nobody') || ' from ' || valid_from as detail,
-            1 as row_count,
-            'hc_hr' as source_system,
-            'department' as source_stream,
-            source_department || '|' || valid_from as source_record
-        from hr_departments
-        where
-            day(valid_from) > 1
-            and exists (
-                select 1
-                from hr_departments as before
-                where
-                    before.source_department = hr_departments.source_department
-                    and before.valid_from < hr_departments.valid_from
-            )
-        union all by name
-        select
-            'unit_of_a_product_changed' as case_kind,
-            item_code as subject,
-            'inventory' as owner,
-            'every quantity is read in the unit of the card as it is now' as safe_default,
-            string_agg(distinct unit_name, ', ' order by unit_name) as detail,
-            1 as row_count,
-            'hc_u8' as source_system,
-            'inventory' as source_stream,
-            item_code as source_record
-        from u8_versions
-        group by item_code
-        having count(distinct unit_name) > 1
-        union all by name
-        select
-            'code_reused_for_another_thing' as case_kind,
-            item_code as subject,
-            'inventory' as owner,
-            'the key stays with the code; part them with tieout master different' as safe_default,
-            string_agg(distinct item_name, ', ' order by item_name) as detail,
-            1 as row_count,
-            'hc_u8' as source_system,
-            'inventory' as source_stream,
-            item_code as source_record
-        from u8_versions
-        group by item_code
-        -- another spelling of one name is near it, another thing is not
-        having jaro_winkler_similarity(arg_min(item_name, _loaded_at), arg_max(item_name, _loaded_at)) < 0.6
+        select *
+        from company_cases
         union all by name
         select
             'unmatched_member' as case_kind,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,28 @@ class Group(Company):
     """Both companies; `said` is what the first `tieout demo` printed."""
 
     said: str
+
+    def answers(self, name: str) -> list[dict[str, str]]:
+        """A table of the answer key of 华辰精工, which the platform never reads."""
+        file = self.home / "huachen" / "answers" / f"{name}.csv"
+        with file.open(encoding="utf-8", newline="") as lines:
+            return list(csv.DictReader(lines))
+
+    def totals(self, module: str, measure: str) -> dict[tuple[str, str], Decimal]:
+        """What the answer key says of a measure, by month and currency."""
+        return {
+            (row["period"], row["currency"]): Decimal(row["value"])
+            for row in self.answers("totals")
+            if (row["module"], row["measure"]) == (module, measure)
+        }
+
+    def truly(self, system: str, kind: str) -> dict[str, str]:
+        """Code in a system → what it truly is."""
+        return {
+            row["code"]: row["true_number"]
+            for row in self.answers("identities")
+            if (row["system"], row["kind"]) == (system, kind)
+        }
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import subprocess
@@ -83,11 +82,6 @@ CLAIMS = {
 }  # fmt: skip
 
 
-def answers(group: Group, name: str) -> list[dict[str, str]]:
-    with (group.home / "huachen" / "answers" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.mark.parametrize("claim", CLAIMS, ids=".".join)
 def test_what_was_loaded_adds_up_to_the_answer_key(group: Group, claim: tuple[str, str]) -> None:
     period, currency, value, tables, which = CLAIMS[claim]
@@ -97,22 +91,14 @@ def test_what_was_loaded_adds_up_to_the_answer_key(group: Group, claim: tuple[st
             f"select {period}, {currency}, {value} from {tables} where {which} group by 1, 2"
         )
     }
-    said = {
-        (row["period"], row["currency"]): Decimal(row["value"])
-        for row in answers(group, "totals")
-        if (row["module"], row["measure"]) == claim
-    }
+    said = group.totals(*claim)
     assert len(said) >= 22 and found == said
 
 
 def test_stock_by_product_is_the_true_stock(group: Group) -> None:
     """At the end of the last month, in every warehouse of the company itself, by what each code truly is."""
-    true_code = {
-        row["code"]: row["true_number"]
-        for row in answers(group, "identities")
-        if (row["system"], row["kind"]) == ("u8", "product")
-    }
-    rows = answers(group, "stock")
+    true_code = group.truly("u8", "product")
+    rows = group.answers("stock")
     last = max(row["period"] for row in rows)
     found = {
         (warehouse, true_code[code]): quantity

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from decimal import Decimal
@@ -55,19 +54,6 @@ STOCK = {
 }
 
 
-def answers(group: Group, name: str) -> list[dict[str, str]]:
-    with (group.home / "huachen" / "answers" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def said(group: Group, module: str, measure: str) -> dict[tuple[str, str], Decimal]:
-    return {
-        (row["period"], row["currency"]): Decimal(row["value"])
-        for row in answers(group, "totals")
-        if (row["module"], row["measure"]) == (module, measure)
-    }
-
-
 def found(
     group: Group, fact: str, day: str, currency: str, value: str, which: str
 ) -> dict[tuple[str, str], Decimal]:
@@ -83,19 +69,19 @@ def without_nothing(totals: dict[tuple[str, str], Decimal]) -> dict[tuple[str, s
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=".".join)
 def test_a_fact_adds_up_to_the_answer_key(group: Group, claim: tuple[str, str]) -> None:
-    expected = without_nothing(said(group, *claim))
+    expected = without_nothing(group.totals(*claim))
     assert len(expected) >= 10 and found(group, *CLAIMS[claim]) == expected
 
 
 @pytest.mark.parametrize("kind", STOCK)
 def test_stock_moves_add_up_to_the_answer_key(group: Group, kind: str) -> None:
     which = f"{HC} and is_done and {STOCK[kind]}"
-    expected = without_nothing(said(group, "stock", f"{kind}_quantity"))
+    expected = without_nothing(group.totals("stock", f"{kind}_quantity"))
     assert (
         expected
         and found(group, "fct_stock_move", "move_date", "'-'", "sum(move_qty_base)", which) == expected
     )
-    cost = without_nothing(said(group, "stock", f"{kind}_cost"))
+    cost = without_nothing(group.totals("stock", f"{kind}_cost"))
     assert found(group, "fct_stock_move", "move_date", "'CNY'", "sum(stock_value_amount_cny)", which) == cost
 
 
@@ -112,7 +98,7 @@ def test_the_books_are_the_trial_balance_of_the_answer_key(group: Group, company
     ours = {(period, account): (debit, credit) for period, account, debit, credit in rows}
     expected = {
         (row["period"], row["account"]): (Decimal(row["debit"]), Decimal(row["credit"]))
-        for row in answers(group, "trial_balance")
+        for row in group.answers("trial_balance")
         if row["entity"] == company and (Decimal(row["debit"]) or Decimal(row["credit"]))
     }
     assert len(expected) > 50 and ours == expected
@@ -120,11 +106,7 @@ def test_the_books_are_the_trial_balance_of_the_answer_key(group: Group, company
 
 def test_stock_at_the_end_of_every_month_is_that_of_the_answer_key(group: Group) -> None:
     """By warehouse and by what a product truly is, whatever code a system gives it."""
-    truly = {
-        row["code"]: row["true_number"]
-        for row in answers(group, "identities")
-        if (row["system"], row["kind"]) == ("u8", "product")
-    }
+    truly = group.truly("u8", "product")
     rows = group.rows(
         """
         select strftime(b.balance_date, '%Y-%m'), w.warehouse_code, c.source_key, b.closing_qty
@@ -139,7 +121,7 @@ def test_stock_at_the_end_of_every_month_is_that_of_the_answer_key(group: Group)
         ours[month, warehouse, truly[code]] += quantity
     expected = {
         (row["period"], row["warehouse"], row["product"]): Decimal(row["quantity"])
-        for row in answers(group, "stock")
+        for row in group.answers("stock")
         if row["warehouse"] in {warehouse for _, warehouse, _ in ours}
     }
     assert len(expected) > 500

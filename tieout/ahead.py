@@ -137,7 +137,7 @@ def _make(settings: Settings, drafts: Path) -> None:
     shutil.rmtree(drafts, ignore_errors=True)  # of one that was killed
     dbt.parse(settings, into=drafts)
     definitions = read(drafts / "semantic_manifest.json")
-    (drafts / PARSED).replace(target(settings) / PARSED)
+    dbt.adopt(settings, drafts)
     shutil.rmtree(drafts, ignore_errors=True)
     compile_ahead(definitions, target(settings) / COMPILED)
 

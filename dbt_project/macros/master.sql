@@ -71,3 +71,56 @@
         on records.source_system = said_same.source_system
         and records.source_key = said_same.source_key
 {%- endmacro %}
+
+{#
+    The versions of a conformed dimension (SCD2): `attributes` maps the attribute of the golden record to the
+    dimension's column. Members that never changed have one version. The first one holds from 1900 on, so facts older
+    than what we know of their member find it; the last one is what the dimension says now.
+#}
+{% macro dimension_history(entity, attributes) -%}
+    {%- set key = entity ~ "_key" -%}
+    with
+
+        members as (select * from {{ ref("dim_" ~ entity) }}),
+        changed as (select * from {{ ref("golden_version") }} where entity = '{{ entity }}'),
+
+        versions as (
+
+            select
+                members.{{ key }},
+                changed.version,
+                coalesce(changed.valid_from, timestamptz '1900-01-01 00:00:00+00') as valid_from,
+                coalesce(changed.valid_to, timestamptz '9999-12-31 00:00:00+00') as valid_to,
+                changed.valid_to is null as is_current,
+                {%- for attribute, column in attributes.items() %}
+                    coalesce(
+                        changed.attributes ->> '{{ attribute }}',
+                        case when changed.valid_to is null then cast(members.{{ column }} as text) end
+                    ) as {{ column }},
+                {%- endfor %}
+                members.source_system,
+                members.source_stream,
+                members.source_record
+            from members
+            inner join changed on members.{{ key }} = changed.master_key
+            union all
+            select
+                {{ key }},
+                1 as version,
+                timestamptz '1900-01-01 00:00:00+00' as valid_from,
+                timestamptz '9999-12-31 00:00:00+00' as valid_to,
+                true as is_current,
+                {%- for column in attributes.values() %}
+                    cast({{ column }} as text) as {{ column }},
+                {%- endfor %}
+                source_system,
+                source_stream,
+                source_record
+            from members
+            where {{ key }} not in (select master_key from changed)
+
+        )
+
+    select {{ key }} || '|' || version as {{ entity }}_version_key, *
+    from versions
+{%- endmacro %}

@@ -146,6 +146,28 @@ def test_the_subsidiary_is_in_cny_at_the_rate_of_each_day(group: Group) -> None:
     assert len(rows) > 100 and ours == expected
 
 
+@pytest.mark.parametrize("entity", ["customer", "supplier", "product", "employee"])
+def test_every_member_has_one_version_at_any_moment(group: Group, entity: str) -> None:
+    """Versions follow each other without a gap from 1900 to 9999, and the current one is what the dimension says."""
+    key = f"{entity}_key"
+    versions = group.rows(
+        f"select {key}, valid_from, valid_to, is_current from marts.dim_{entity}_history order by 1, 2"
+    )
+    by_member: dict[str, list[tuple]] = defaultdict(list)
+    for member, *version in versions:
+        by_member[member].append(tuple(version))
+    for member, held in by_member.items():
+        assert held[0][0].year == 1900 and held[-1][1].year == 9999, member
+        assert [version[2] for version in held] == [False] * (len(held) - 1) + [True]
+        assert [version[1] for version in held[:-1]] == [version[0] for version in held[1:]]
+    assert set(by_member) == {member for (member,) in group.rows(f"select {key} from marts.dim_{entity}")}
+    columns = f"{key}, {entity}_name"
+    assert group.value(
+        f"select count(*) from (select {columns} from marts.dim_{entity}"
+        f" except select {columns} from marts.dim_{entity}_history where is_current)"
+    ) == 0  # fmt: skip
+
+
 def test_what_one_company_sells_the_other_is_marked(group: Group) -> None:
     """The parent's sales to its subsidiary are exactly those to the customer that is the subsidiary."""
     ((marked, named),) = group.rows(

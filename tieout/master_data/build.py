@@ -80,19 +80,12 @@ def golden(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from tieout.master_data.decisions import active, decisions
-
     found = []
     con.register("golden_crosswalk", crosswalk.to_arrow_table())
     for entity, relation in records.items():
         rules = rules_of(entity)
         con.register("golden_record", relation.to_arrow_table())
         con.register("golden_doubt", pq.read_table(entity_folder(Path(registry), entity) / DOUBTFUL))
-        pinned = {
-            (str(item.record_id), str(item.attribute)): str(item.value)
-            for item in active(decisions(Path(registry), entity))
-            if item.kind == "prefer"
-        }
         query = golden_query(
             con,
             "golden_record",
@@ -100,13 +93,75 @@ def golden(
             f"(select record_id, master_key from golden_crosswalk where entity = {literal(entity)})",
             trust=rules.survivorship,
             together=rules.together,
-            pinned=pinned,
+            pinned=_pinned(registry, entity),
             doubtful="golden_doubt",
         )
         found.append(_of(entity, con.sql(query).to_arrow_table()))
     for name in ("golden_crosswalk", "golden_record", "golden_doubt"):
         con.unregister(name)
     return pa.concat_tables(found)
+
+
+def record_versions(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """Every version of every record (`history.record_versions`), of the warehouse that `con` is on."""
+    from sources.contract import read_sources
+    from tieout.master_data.history import record_versions
+
+    own = con.cursor()  # not in the caller's transaction, which may write to one database only
+    shaped = own.execute(
+        "select table_name from information_schema.tables where table_schema = 'intermediate' order by 1"
+    ).fetchall()
+    shapes = {
+        entity: [("intermediate", name) for (name,) in shaped if name.startswith(f"int_{entity}_records__")]
+        for entity in ENTITIES
+    }
+    keys = {
+        (source.raw_schema, name): stream.key
+        for source in read_sources(settings().sources).values()
+        for name, stream in source.streams.items()
+    }
+    there = own.execute(
+        "select 1 from duckdb_tables() where schema_name || '.' || table_name = 'master.record_version'"
+    )
+    return record_versions(
+        own,
+        shapes,
+        {entity: f"master.{entity}_record" for entity in ENTITIES},
+        keys,
+        "master.record_version" if there.fetchone() else None,
+    )
+
+
+def golden_versions(con: duckdb.DuckDBPyConnection, registry: str) -> pa.Table:
+    """The golden records that have changed, over time (`history.golden_versions`)."""
+    import pyarrow as pa
+
+    from tieout.master_data.history import golden_versions
+
+    own = con.cursor()
+    return pa.concat_tables(
+        golden_versions(
+            own,
+            entity,
+            "master.record_version",
+            "master.crosswalk",
+            "master.golden_attribute",
+            rules_of(entity),
+            _pinned(registry, entity),
+        )
+        for entity in ENTITIES
+    )
+
+
+def _pinned(registry: str, entity: str) -> dict[tuple[str, str], str]:
+    """(record_id, attribute) → the value that a steward prefers."""
+    from tieout.master_data.decisions import active, decisions
+
+    return {
+        (str(item.record_id), str(item.attribute)): str(item.value)
+        for item in active(decisions(Path(registry), entity))
+        if item.kind == "prefer"
+    }
 
 
 def _left(registry: str, name: str) -> pa.Table:

@@ -44,8 +44,7 @@ def golden_query(
         pinned: (record_id, attribute) → value that a steward prefers; it holds for whatever key the record has.
         doubtful: Relation (record_id, attribute) of values known to be wrong; they win over nothing else.
     """
-    columns = [row[0] for row in con.execute(f"describe from {records}").fetchall()]
-    attributes = [name for name in columns if name not in _OF_THE_RECORD]
+    attributes = attributes_of(con, records)
     lead = {name: group[0] for group in together for name in group if group[0] in attributes}
     listed = ", ".join(
         f"nullif(trim(cast({quoted(name)} as text)), '') as {quoted(name)}" for name in attributes
@@ -123,3 +122,9 @@ def golden_query(
             else mine.record_id = led.record_id
         end
     """
+
+
+def attributes_of(con: duckdb.DuckDBPyConnection, records: str) -> list[str]:
+    """Columns of canonical records that say something of the thing itself."""
+    columns = [row[0] for row in con.execute(f"describe from {records}").fetchall()]
+    return [name for name in columns if name not in _OF_THE_RECORD]

@@ -1,3 +1,5 @@
+{{ config(materialized="view") }}
+-- A view, as everything that records are made of: their history is the same view over raw tables as of then.
 -- One row per customer code; of several addresses, identifiers or phones the first one entered counts.
 with
 

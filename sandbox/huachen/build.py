@@ -13,6 +13,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, LiteralString
@@ -55,18 +56,27 @@ def build(
     admin_dsn: str | None = None,
     force: bool = False,
     say: Callable[[str], None] = lambda _: None,
+    until: date | None = None,
 ) -> Built:
     """Make the systems below `folder` equal to the history of this seed and scale.
 
     Args:
+        until: The systems hold what had happened up to and with this day; None is the end of the history.
         admin_dsn: libpq DSN or URL of a PostgreSQL superuser, for the MES; None leaves it out.
         say: Told what is being written, for long builds.
 
-    Raises: BuildError if PostgreSQL cannot be reached or refuses.
+    Raises: BuildError if PostgreSQL cannot be reached or refuses, or if there is no history on `until`.
     """
+    from sandbox.huachen.world.history import FIRST, LAST
+
+    if until and not FIRST <= until <= LAST:
+        raise BuildError(f"nothing is known of {until}: the history goes from {FIRST} to {LAST}. Nothing was built.")
+    until = None if until == LAST else until
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {"seed": seed, "scale": scale, "code": _fingerprint(), "mes": admin_dsn is not None}
+    if until:
+        wanted["until"] = until.isoformat()
     env_file = folder / ENV_FILE
     if (
         not force
@@ -81,8 +91,8 @@ def build(
     from sandbox.huachen.systems import systems
     from sandbox.huachen.world import Spelling, world
 
-    say(f"two years of history, seed {seed}, scale {scale}")
-    made = world(seed, scale)
+    say(f"{f'history until {until}' if until else 'two years of history'}, seed {seed}, scale {scale}")
+    made = world(seed, scale, until)
     spelling = Spelling(made)
     for part in ("systems", "databases", "drops", "answers"):
         shutil.rmtree(folder / part, ignore_errors=True)

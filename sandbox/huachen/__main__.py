@@ -75,7 +75,10 @@ def _parser() -> argparse.ArgumentParser:
         "--scale", type=int, default=1, help="how many times the business of the smallest (default 1)"
     )
     made.add_argument(
-        "--until", type=date.fromisoformat, metavar="DAY", help="the last day that is known, such as 2025-06-30 (default: the end)"
+        "--until",
+        type=date.fromisoformat,
+        metavar="DAY",
+        help="the last day that is known, such as 2025-06-30 (default: the end)",
     )
     made.add_argument("--postgres", metavar="DSN", help=_POSTGRES)
     made.add_argument("--force", action="store_true", help="write everything again")

@@ -70,7 +70,9 @@ def build(
     from sandbox.huachen.world.history import FIRST, LAST
 
     if until and not FIRST <= until <= LAST:
-        raise BuildError(f"nothing is known of {until}: the history goes from {FIRST} to {LAST}. Nothing was built.")
+        raise BuildError(
+            f"nothing is known of {until}: the history goes from {FIRST} to {LAST}. Nothing was built."
+        )
     until = None if until == LAST else until
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)

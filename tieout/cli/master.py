@@ -290,6 +290,9 @@ def moved(
             "(2026-05-01): then the records whose key has changed since."
         ),
     ] = None,
+    monthly: Annotated[
+        bool, typer.Option("--by-month", help="Tell the months apart, by the day of each row.")
+    ] = False,
     limit: Limit = 40,
 ) -> None:
     """What went from one key to another between two publishes: rows and amounts of every fact, and that no cent was lost.
@@ -305,13 +308,25 @@ def moved(
     if since and re.fullmatch(r"\d{4}-\d\d-\d\d", since):
         _records_moved(datetime.fromisoformat(since).replace(tzinfo=UTC))
         return
-    found = compare(settings().snapshots, since)
+    found = compare(settings().snapshots, since, monthly=monthly)
     heading(f"Moved between {found.before} and {found.after}")
     shown = found.moves[:limit] if limit else found.moves
     if shown:
         table(
-            ["fact", "entity", "from", "to", "rows", "measure", "amount"],
-            [(m.fact, m.entity, m.left, m.right, m.rows, m.measure, m.amount) for m in shown],
+            ["fact", "entity", "from", "to", *(["month"] if monthly else []), "rows", "measure", "amount"],
+            [
+                (
+                    m.fact,
+                    m.entity,
+                    m.left,
+                    m.right,
+                    *([f"{m.month:%Y-%m}" if m.month else "–"] if monthly else []),
+                    m.rows,
+                    m.measure or "–",
+                    m.amount,
+                )
+                for m in shown
+            ],
         )
     if len(shown) < len(found.moves):
         print(f"  … and {len(found.moves) - len(shown):,} more: --limit 0")

@@ -34,7 +34,9 @@ def build(
     seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 2026,
     until: Annotated[
         str | None,
-        typer.Option(metavar="DAY", help="The last day that is known, such as 2025-06-30; without it, the end."),
+        typer.Option(
+            metavar="DAY", help="The last day that is known, such as 2025-06-30; without it, the end."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write everything again; faults are gone.")] = False,
 ) -> None:

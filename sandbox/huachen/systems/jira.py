@@ -69,7 +69,9 @@ def tables(world: World, spelling: Spelling) -> list[Table]:
     who = {item.number: spelling.employee_id(SYSTEM, item.number) for item in world.employees}
     issues, histories, changes = [], [], []
     steps = 0
-    for place, (ticket, lived) in enumerate(zip(world.tickets, world.history.tickets, strict=False), start=10001):
+    for place, (ticket, lived) in enumerate(
+        zip(world.tickets, world.history.tickets, strict=False), start=10001
+    ):
         issues.append(
             (str(place), ticket.key, PROJECT, "10004", ticket.title, _STATE[ticket.status], _PRIORITY[ticket.priority], who[ticket.person],
              _utc(ticket.created_at), _utc(ticket.updated_at), _utc(ticket.resolved_at),

@@ -291,9 +291,7 @@ class _Kingdee:
                 100_000 + place, BOOK, voucher.day.isoformat(), voucher.period // 100, voucher.period % 100, "记", voucher.number,
                 "C", kept, kept, voucher.reference,
             )  # fmt: skip
-            rows += [
-                (*head, entry + n, n, *line) for n, line in enumerate(self._postings(voucher), start=1)
-            ]
+            rows += [(*head, entry + n, n, *line) for n, line in enumerate(self._postings(voucher), start=1)]
         return Table("GL_VOUCHER", "凭证", ("FEntity_FEntryID",), fields, rows)
 
     def _postings(self, voucher: Voucher) -> Iterable[Row]:

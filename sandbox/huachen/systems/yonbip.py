@@ -49,7 +49,9 @@ def _orders(world: World, spelling: Spelling) -> Table:
     rows: list[Row] = []
     for place, order in enumerate(world.spare_purchases, start=1):
         vendor = spelling.supplier_code(SYSTEM, order.party, order.number)
-        asked = world.whole is not None and local_day(order.approved_at) > world.last  # who approves sees it tomorrow
+        asked = (
+            world.whole is not None and local_day(order.approved_at) > world.last
+        )  # who approves sees it tomorrow
         head = (
             f"17900000000{place:08d}", order.number, order.day.isoformat(), 3 if asked else 2 if order.closed else 1, _ORGANISATION,
             vendor, names[vendor], spelling.employee_id(SYSTEM, order.person), order.currency, _instant(order.created_at),

@@ -13,7 +13,16 @@ from datetime import date, datetime
 from typing import Any
 
 from sandbox.huachen.world.calendar import local_day
-from sandbox.huachen.world.records import Approval, Employee, Opportunity, Order, Party, Request, Ticket, World
+from sandbox.huachen.world.records import (
+    Approval,
+    Employee,
+    Opportunity,
+    Order,
+    Party,
+    Request,
+    Ticket,
+    World,
+)
 
 
 def standing(world: World, opportunities: list[Opportunity]) -> World:
@@ -60,9 +69,7 @@ def as_of(whole: World, evening: World, until: date) -> World:
         settlements=[item for item in evening.settlements if item.paid_on <= until],
         tickets=[_ticket(item, until) for item in evening.tickets],
         # The people's own papers are not written day by day, and who pays has asked some days before.
-        approvals=[
-            _approval(item, until) for item in whole.approvals if local_day(item.created_at) <= until
-        ],
+        approvals=[_approval(item, until) for item in whole.approvals if local_day(item.created_at) <= until],
         attendance=[item for item in whole.attendance if item.day <= until],
         payroll=[item for item in whole.payroll if item[0] <= until],
         spare_purchases=[_spare(item, until) for item in whole.spare_purchases if item.day <= until],
@@ -145,7 +152,13 @@ def _named(world: World) -> Iterator[str]:
     """Who is on a document: a chief may sign before the day that the roster gives for the first one."""
     for order in (*world.orders, *world.purchases, *world.spare_purchases):
         yield order.person
-    for item in (*world.opportunities, *world.requests, *world.work_orders, *world.inspections, *world.quality):
+    for item in (
+        *world.opportunities,
+        *world.requests,
+        *world.work_orders,
+        *world.inspections,
+        *world.quality,
+    ):
         yield item.person
     for approval in world.approvals:
         yield approval.person

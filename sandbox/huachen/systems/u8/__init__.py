@@ -86,9 +86,7 @@ class _Books:
                 self.balances[move.warehouse, line.product] += move.sign * line.quantity
         # What is changed again later has its place among all changes, so that the number of a row only ever grows.
         every = sorted(_changes(world.history))
-        self.versions = {
-            item[1:]: _FIRST_VERSION + bisect_right(every, item) - 1 for item in _changes(world)
-        }
+        self.versions = {item[1:]: _FIRST_VERSION + bisect_right(every, item) - 1 for item in _changes(world)}
         self.order_lines = {
             (order.number, line.number): place
             for place, (order, line) in enumerate(

@@ -79,6 +79,9 @@ def build(
     wanted = {"seed": seed, "scale": scale, "code": _fingerprint(), "mes": admin_dsn is not None}
     if until:
         wanted["until"] = until.isoformat()
+    since = _looked_at(_built(folder), wanted)
+    if since:
+        wanted["since"] = since.isoformat()
     env_file = folder / ENV_FILE
     if (
         not force
@@ -94,7 +97,7 @@ def build(
     from sandbox.huachen.world import Spelling, world
 
     say(f"{f'history until {until}' if until else 'two years of history'}, seed {seed}, scale {scale}")
-    made = world(seed, scale, until)
+    made = world(seed, scale, until, since)
     spelling = Spelling(made)
     for part in ("systems", "databases", "drops", "answers"):
         shutil.rmtree(folder / part, ignore_errors=True)
@@ -200,11 +203,26 @@ def _database_stands(env_file: Path, admin_dsn: str | None, wanted: Mapping[str,
     )
 
 
-def _built(folder: Path) -> object:
+def _looked_at(before: Mapping[str, object], wanted: Mapping[str, object]) -> date | None:
+    """The first day on which this same company stood here, if it has lived on since."""
+    if any(before.get(name) != wanted[name] for name in ("seed", "scale", "code")):
+        return None
+    now = str(wanted.get("until") or date.max)
+    if "until" not in before or str(before["until"]) >= now:
+        # built again as it is, with what it said the last time; or gone back to an earlier day
+        return date.fromisoformat(str(before["since"])) if _same_day(before, wanted) else None
+    return date.fromisoformat(str(before.get("since") or before["until"]))
+
+
+def _same_day(before: Mapping[str, object], wanted: Mapping[str, object]) -> bool:
+    return "since" in before and before.get("until") == wanted.get("until")
+
+
+def _built(folder: Path) -> dict[str, object]:
     try:
         return json.loads((folder / BUILT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
+        return {}
 
 
 def _fingerprint() -> str:

@@ -82,6 +82,17 @@ def as_of(whole: World, evening: World, until: date) -> World:
     return known
 
 
+def touched(world: World, since: date) -> World:
+    """The same world, in which an order that was billed after `since` says so in its time of change."""
+    orders = [
+        replace(item, modified_at=max(item.modified_at, item.billed_at))
+        if item.billed_at and local_day(item.billed_at) > since
+        else item
+        for item in world.orders
+    ]
+    return replace(world, orders=orders)
+
+
 def _by(moment: datetime | None, until: date) -> datetime | None:
     """A moment that has come, or None."""
     return moment if moment and local_day(moment) <= until else None

@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_UP, ROUND_UP, Decimal
 from functools import partial
 
 from sandbox.huachen.world import people, shop
-from sandbox.huachen.world.asof import as_of, standing
+from sandbox.huachen.world.asof import as_of, standing, touched
 from sandbox.huachen.world.books import keep_books
 from sandbox.huachen.world.calendar import at, days, local_day, month_end, next_working_day, works
 from sandbox.huachen.world.masters import masters
@@ -45,12 +45,14 @@ _TAX = Decimal("0.13")
 ZERO = Decimal(0)
 
 
-def world(seed: int = 2026, scale: int = 1, until: date | None = None) -> World:
+def world(seed: int = 2026, scale: int = 1, until: date | None = None, since: date | None = None) -> World:
     """The whole history, or what of it is known on the evening of a day.
 
     Args:
         scale: About how many times the business of the smallest company; 1 gives some 5,000 documents a year.
         until: A day of the history; None is its last.
+        since: The company was looked at on this earlier day; what is written back into its orders after it is a change
+            of theirs, so that whoever asks for changes sees it.
     """
     made = World(seed, scale, FIRST, LAST)
     masters(made)
@@ -61,7 +63,8 @@ def world(seed: int = 2026, scale: int = 1, until: date | None = None) -> World:
     evening = _Company(made).run(until)
     people.live(made)
     keep_books(made)
-    return as_of(made, evening, until) if until and evening else made
+    known = as_of(made, evening, until) if until and evening else made
+    return touched(known, since) if since else known
 
 
 def cents(amount: Decimal) -> Decimal:
@@ -434,6 +437,7 @@ class _Company:
             tuple(lines),
         )
         self.world.invoices.append(bill)
+        order.billed_at = bill.at
         if sign > 0 and self.dice.random() < 0.96:
             parts = 2 if self.dice.random() < 0.15 else 1
             first = cents(bill.gross / parts)

@@ -118,6 +118,7 @@ class Order:
     closed: bool = False
     done: dict[int, Decimal] = field(default_factory=dict)  # line → delivered or received
     billed: dict[int, Decimal] = field(default_factory=dict)  # line → quantity invoiced
+    billed_at: datetime | None = None  # the last time; systems write the quantity back and touch nothing else
 
     def open(self, line: Line) -> Decimal:
         return line.quantity - self.done.get(line.number, Decimal(0))

@@ -264,16 +264,19 @@ def undo(
 def list_decisions(entity: Entity = None) -> None:
     """Every decision ever taken, newest last, and whether it holds."""
     from tieout.cli.show import heading, table
+    from tieout.master_data.cluster import ruling
     from tieout.master_data.decisions import active
     from tieout.master_data.types import ENTITIES
 
     rows = []
     for one in [entity] if entity else ENTITIES:
         every = _decisions(one)
-        holding = {item.id for item in active(every)}
+        state = {item.id: "holds" for item in active(every)}
+        for item, against in ruling(active(every)).overruled:
+            state[item.id] = f"overruled by {' and '.join(other.id for other in against)}"
         rows += [
             (item.at[:16], one, item.kind, _about(item), item.by, item.reason, item.id,
-             "holds" if item.id in holding else "–" if item.kind == "revoke" else "taken back")
+             state.get(item.id, "–" if item.kind == "revoke" else "taken back"))
             for item in every
         ]  # fmt: skip
     heading(f"Decisions: {len(rows):,}" if len(rows) != 1 else "Decisions: 1")

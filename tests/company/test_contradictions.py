@@ -69,7 +69,7 @@ def test_the_list_of_decisions_says_what_overrules_what(contradicted: tuple[Comp
         return found
 
     assert line("second").rstrip().endswith(f"overruled by {ids['third']}")
-    assert "overruled by" in line("ab") and ids["bc"] in line("ab") and ids["ac"] in line("ab")
+    assert line("ab").rstrip().endswith(f"overruled by {ids['ac']}")
     assert all(line(name).rstrip().endswith("holds") for name in ("third", "bc", "ac"))
 
 

@@ -273,7 +273,7 @@ def list_decisions(entity: Entity = None) -> None:
         every = _decisions(one)
         state = {item.id: "holds" for item in active(every)}
         for item, against in ruling(active(every)).overruled:
-            state[item.id] = f"overruled by {' and '.join(other.id for other in against)}"
+            state[item.id] = f"overruled by {against[0].id}"
         rows += [
             (item.at[:16], one, item.kind, _about(item), item.by, item.reason, item.id,
              state.get(item.id, "–" if item.kind == "revoke" else "taken back"))

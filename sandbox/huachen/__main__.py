@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import sys
+from datetime import date
 from pathlib import Path
 
 _ABOUT = """\
@@ -15,11 +16,13 @@ really have. `build` writes what each of them holds; `python -m sandbox.emulator
 faults into what they show, `faults` lists them, `mend` takes them all away.
 """
 _BUILD = """\
-The same seed and scale give the same company, byte for byte. A second build finds everything in place.
+The same seed and scale give the same company, byte for byte. A second build finds everything in place. With --until, the
+systems hold what had happened up to that day; a build with a later day, or without, lets the same company live on.
 
 examples:
   python -m sandbox.huachen build --doors huachen
   python -m sandbox.huachen build --doors huachen --scale 10 --seed 7
+  python -m sandbox.huachen build --doors huachen --until 2025-06-30
   python -m sandbox.emulators serve --systems huachen/systems --env huachen/addresses.env
 """
 _PLANT = """\
@@ -33,7 +36,7 @@ examples:
   python -m sandbox.huachen plant mix --doors huachen
 """
 _FAULTS = "Every kind of fault in one line, and those that are planted now."
-_MEND = "Builds the company anew with its seed and scale; every planted fault is gone."
+_MEND = "Builds the company anew with its seed, scale and last day; every planted fault is gone."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--scale", type=int, default=1, help="how many times the business of the smallest (default 1)"
     )
+    made.add_argument(
+        "--until",
+        type=date.fromisoformat,
+        metavar="DAY",
+        help="the last day that is known, such as 2025-06-30 (default: the end)",
+    )
     made.add_argument("--postgres", metavar="DSN", help=_POSTGRES)
     made.add_argument("--force", action="store_true", help="write everything again")
     made = command("plant", "put faults into what the systems show", _PLANT, _plant)
@@ -97,7 +106,7 @@ def _expected() -> tuple[type[Exception], ...]:
 
 
 def _build(options: argparse.Namespace) -> int:
-    return _make(options, options.seed, options.scale, force=options.force)
+    return _make(options, options.seed, options.scale, options.until, force=options.force)
 
 
 def _mend(options: argparse.Namespace) -> int:
@@ -115,10 +124,11 @@ def _mend(options: argparse.Namespace) -> int:
             f"the company in {options.doors} has a MES in PostgreSQL. Nothing was changed. Say with --postgres where, as "
             f"when it was built."
         )
-    return _make(options, before["seed"], before["scale"], force=True)
+    until = before.get("until")
+    return _make(options, before["seed"], before["scale"], until and date.fromisoformat(until), force=True)
 
 
-def _make(options: argparse.Namespace, seed: int, scale: int, *, force: bool) -> int:
+def _make(options: argparse.Namespace, seed: int, scale: int, until: date | None, *, force: bool) -> int:
     from sandbox.huachen.build import build
 
     dsn = options.postgres
@@ -127,7 +137,7 @@ def _make(options: argparse.Namespace, seed: int, scale: int, *, force: bool) ->
         if not dsn:
             print(f"sandbox.huachen: {options.postgres} is not set; nothing was built", file=sys.stderr)
             return 2
-    done = build(options.doors, seed, scale, dsn, force, lambda line: print(line, flush=True))
+    done = build(options.doors, seed, scale, dsn, force, lambda line: print(line, flush=True), until)
     print(f"{'written' if done.written else 'already there'}: {done.folder}")
     return 0
 

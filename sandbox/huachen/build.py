@@ -13,6 +13,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, LiteralString
@@ -55,18 +56,32 @@ def build(
     admin_dsn: str | None = None,
     force: bool = False,
     say: Callable[[str], None] = lambda _: None,
+    until: date | None = None,
 ) -> Built:
     """Make the systems below `folder` equal to the history of this seed and scale.
 
     Args:
+        until: The systems hold what had happened up to and with this day; None is the end of the history.
         admin_dsn: libpq DSN or URL of a PostgreSQL superuser, for the MES; None leaves it out.
         say: Told what is being written, for long builds.
 
-    Raises: BuildError if PostgreSQL cannot be reached or refuses.
+    Raises: BuildError if PostgreSQL cannot be reached or refuses, or if there is no history on `until`.
     """
+    from sandbox.huachen.world.history import FIRST, LAST
+
+    if until and not FIRST <= until <= LAST:
+        raise BuildError(
+            f"nothing is known of {until}: the history goes from {FIRST} to {LAST}. Nothing was built."
+        )
+    until = None if until == LAST else until
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {"seed": seed, "scale": scale, "code": _fingerprint(), "mes": admin_dsn is not None}
+    if until:
+        wanted["until"] = until.isoformat()
+    since = _looked_at(_built(folder), wanted)
+    if since:
+        wanted["since"] = since.isoformat()
     env_file = folder / ENV_FILE
     if (
         not force
@@ -81,8 +96,8 @@ def build(
     from sandbox.huachen.systems import systems
     from sandbox.huachen.world import Spelling, world
 
-    say(f"two years of history, seed {seed}, scale {scale}")
-    made = world(seed, scale)
+    say(f"{f'history until {until}' if until else 'two years of history'}, seed {seed}, scale {scale}")
+    made = world(seed, scale, until, since)
     spelling = Spelling(made)
     for part in ("systems", "databases", "drops", "answers"):
         shutil.rmtree(folder / part, ignore_errors=True)
@@ -188,11 +203,26 @@ def _database_stands(env_file: Path, admin_dsn: str | None, wanted: Mapping[str,
     )
 
 
-def _built(folder: Path) -> object:
+def _looked_at(before: Mapping[str, object], wanted: Mapping[str, object]) -> date | None:
+    """The first day on which this same company stood here, if it has lived on since."""
+    if any(before.get(name) != wanted[name] for name in ("seed", "scale", "code")):
+        return None
+    now = str(wanted.get("until") or date.max)
+    if "until" not in before or str(before["until"]) >= now:
+        # built again as it is, with what it said the last time; or gone back to an earlier day
+        return date.fromisoformat(str(before["since"])) if _same_day(before, wanted) else None
+    return date.fromisoformat(str(before.get("since") or before["until"]))
+
+
+def _same_day(before: Mapping[str, object], wanted: Mapping[str, object]) -> bool:
+    return "since" in before and before.get("until") == wanted.get("until")
+
+
+def _built(folder: Path) -> dict[str, object]:
     try:
         return json.loads((folder / BUILT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
+        return {}
 
 
 def _fingerprint() -> str:

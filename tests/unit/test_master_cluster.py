@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from tieout.master_data import cluster as clusters
 from tieout.master_data.cluster import cluster, ruling
 from tieout.master_data.decisions import Decision
 from tieout.master_data.types import Edge
+from tieout.settings import PROJECT
 
 AUTO = 0.9
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -296,6 +298,7 @@ def test_in_a_contradictory_circle_the_oldest_decision_gives_way(order, expected
     assert parts(found) == expected
     assert [case.reason for case in found.cases] == [clusters.OVERRULED]
     assert all(word in found.cases[0].evidence for word in ("against", "decided by Li"))
+    assert all(item.id in found.cases[0].evidence for item in decisions), "the whole circle is named"
 
 
 def test_decisions_reach_through_a_record_that_is_gone():
@@ -333,3 +336,10 @@ def test_a_long_chain_does_not_need_deep_recursion():
     random.Random(5).shuffle(links)
 
     assert [len(one) for one in run(names, links).clusters] == [5_000]
+
+
+def test_the_cases_of_decisions_are_listed_under_the_words_they_have_here():
+    model = PROJECT / "dbt_project" / "models" / "marts" / "shared" / "fct_data_case.sql"
+    listed = set(re.findall(r"reason = '([^']+)'", model.read_text(encoding="utf-8")))
+
+    assert listed == {clusters.OVERRULED, clusters.UNKNOWN, clusters.CODES_JOINED, clusters.DECIDED_DIFFERENT}

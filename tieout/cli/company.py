@@ -10,14 +10,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from tieout.cli.errors import CommandError
 from tieout.ingest.switches import switched_off
 from tieout.settings import Settings
 
+END = "end"  # of the history; after every day, also as text
 _PATIENCE = 30.0  # seconds for all emulators to listen
 
 
@@ -33,7 +35,12 @@ def huachen(settings: Settings) -> Path:
 
 @contextmanager
 def company(
-    settings: Settings, *, build: bool = False, scale: int | None = None, seed: int | None = None
+    settings: Settings,
+    *,
+    build: bool = False,
+    scale: int | None = None,
+    seed: int | None = None,
+    until: str | None = None,
 ) -> Generator[bool]:
     """Run the sample group's systems for the length of a block, if it was set up here.
 
@@ -43,7 +50,7 @@ def company(
 
     Args:
         build: Set the companies up first (`tieout demo`).
-        scale, seed: Of 华辰精工; as it was built before, if not given.
+        scale, seed, until: Of 华辰精工; as it was built before, if not given. `until` is its last day, or END.
 
     Yields: whether the sample group is there.
     """
@@ -58,8 +65,10 @@ def company(
         if build:
             _build("huaxin", folder, server.superuser_dsn())
             if with_other:
-                said = _build("huachen", other, server.superuser_dsn(), **_said(other, scale, seed))
-                if "written:" in said:
+                before = _built(other)
+                wanted = _wanted(before, scale=scale, seed=seed, until=until)
+                said = _build("huachen", other, server.superuser_dsn(), **wanted)
+                if "written:" in said and not _lives_on(before, _built(other)):
                     _forget(settings, "hc_")
         _announce(folder / "doors.env")
         runs = with_other and (other / "doors.env").is_file()
@@ -75,19 +84,29 @@ def _is_on(settings: Settings, prefix: str) -> bool:
     )
 
 
-def _said(folder: Path, scale: int | None, seed: int | None) -> dict[str, int]:
-    """Seed and scale to build with: as asked for, else as they are."""
+def _built(folder: Path) -> dict[str, Any]:
+    """What the company was built from; nothing if it was not."""
     import json
 
     try:
-        before = json.loads((folder / ".built.json").read_text(encoding="utf-8"))
+        return json.loads((folder / ".built.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        before = {}
-    wanted = {"scale": scale or before.get("scale"), "seed": seed if seed is not None else before.get("seed")}
-    return {name: value for name, value in wanted.items() if value is not None}
+        return {}
 
 
-def _build(name: str, folder: Path, dsn: str, **said: int) -> str:
+def _wanted(before: Mapping[str, Any], **asked: int | str | None) -> dict[str, int | str]:
+    """What to build from: as asked for, else as it is."""
+    wanted = {name: before.get(name) if value is None else value for name, value in asked.items()}
+    return {name: value for name, value in wanted.items() if value is not None and value != END}
+
+
+def _lives_on(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether it is the same company some days later: then nothing of what was loaded is wrong."""
+    same = all(before.get(name) == now.get(name) for name in ("seed", "scale", "code"))
+    return same and "until" in before and (now.get("until") or END) >= before["until"]
+
+
+def _build(name: str, folder: Path, dsn: str, **said: int | str) -> str:
     """Set a company up; returns what its builder said."""
     # A separate program: the platform knows nothing of the systems it pulls from.
     command = [

@@ -28,6 +28,14 @@ def demo(
     seed: Annotated[
         int | None, typer.Option(help="Another seed is another 华辰精工. Kept for the next time.")
     ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="What 华辰精工's systems know ends on this day (2025-06-30), or with its history (end). A later day lets the "
+            "same company live on: the next refresh loads what is new. Kept for the next time.",
+        ),
+    ] = None,
 ) -> None:
     """Run everything on the sample group: two companies, their systems in, certified numbers out.
 
@@ -42,6 +50,7 @@ def demo(
 
     \b
     tieout demo --scale 10                       ten times the business
+    tieout demo --until 2025-06-30               half a year before the end; then --until end
     tieout source off 'hc_*' --unused --reason "one is enough"    with one company
     """
     from tieout.ahead import Ahead
@@ -57,7 +66,7 @@ def demo(
     progress.start("company")
     with Ahead(settings()) as ahead, ExitStack() as systems:
         with ahead.importing():
-            systems.enter_context(company(settings(), build=True, scale=scale, seed=seed))
+            systems.enter_context(company(settings(), build=True, scale=scale, seed=seed, until=until))
         progress.end("华信精密装备 and 华辰精工: their systems are up on this machine")
         outcome = refresh(settings(), progress, ahead=ahead)
     say(outcome)

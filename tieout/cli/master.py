@@ -264,16 +264,19 @@ def undo(
 def list_decisions(entity: Entity = None) -> None:
     """Every decision ever taken, newest last, and whether it holds."""
     from tieout.cli.show import heading, table
+    from tieout.master_data.cluster import ruling
     from tieout.master_data.decisions import active
     from tieout.master_data.types import ENTITIES
 
     rows = []
     for one in [entity] if entity else ENTITIES:
         every = _decisions(one)
-        holding = {item.id for item in active(every)}
+        state = {item.id: "holds" for item in active(every)}
+        for item, against in ruling(active(every)).overruled:
+            state[item.id] = f"overruled by {against[0].id}"
         rows += [
             (item.at[:16], one, item.kind, _about(item), item.by, item.reason, item.id,
-             "holds" if item.id in holding else "–" if item.kind == "revoke" else "taken back")
+             state.get(item.id, "–" if item.kind == "revoke" else "taken back"))
             for item in every
         ]  # fmt: skip
     heading(f"Decisions: {len(rows):,}" if len(rows) != 1 else "Decisions: 1")
@@ -290,6 +293,9 @@ def moved(
             "(2026-05-01): then the records whose key has changed since."
         ),
     ] = None,
+    monthly: Annotated[
+        bool, typer.Option("--by-month", help="Tell the months apart, by the day of each row.")
+    ] = False,
     limit: Limit = 40,
 ) -> None:
     """What went from one key to another between two publishes: rows and amounts of every fact, and that no cent was lost.
@@ -305,13 +311,25 @@ def moved(
     if since and re.fullmatch(r"\d{4}-\d\d-\d\d", since):
         _records_moved(datetime.fromisoformat(since).replace(tzinfo=UTC))
         return
-    found = compare(settings().snapshots, since)
+    found = compare(settings().snapshots, since, monthly=monthly)
     heading(f"Moved between {found.before} and {found.after}")
     shown = found.moves[:limit] if limit else found.moves
     if shown:
         table(
-            ["fact", "entity", "from", "to", "rows", "measure", "amount"],
-            [(m.fact, m.entity, m.left, m.right, m.rows, m.measure, m.amount) for m in shown],
+            ["fact", "entity", "from", "to", *(["month"] if monthly else []), "rows", "measure", "amount"],
+            [
+                (
+                    m.fact,
+                    m.entity,
+                    m.left,
+                    m.right,
+                    *([f"{m.month:%Y-%m}" if m.month else "–"] if monthly else []),
+                    m.rows,
+                    m.measure or "–",
+                    m.amount,
+                )
+                for m in shown
+            ],
         )
     if len(shown) < len(found.moves):
         print(f"  … and {len(found.moves) - len(shown):,} more: --limit 0")

@@ -32,13 +32,24 @@ def sandbox() -> None:
 def build(
     scale: Annotated[int, typer.Option(min=1, help="How many times the business of the smallest.")] = 1,
     seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 2026,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY", help="The last day that is known, such as 2025-06-30; without it, the end."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write everything again; faults are gone.")] = False,
 ) -> None:
     """Write what every system holds, and the answer key. The same seed and scale give the same company.
 
     `tieout demo` does this by itself; a second build finds everything in place.
+
+    \b
+    tieout sandbox build --until 2025-07-31      the same company a month later: then `tieout refresh`
     """
-    _run_with_mes("build", "--scale", str(scale), "--seed", str(seed), *(["--force"] if force else []))
+    known = ["--until", until] if until else []
+    forced = ["--force"] if force else []
+    _run_with_mes("build", "--scale", str(scale), "--seed", str(seed), *known, *forced)
 
 
 @app.command()

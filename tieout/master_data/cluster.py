@@ -89,7 +89,10 @@ def ruling(decisions: Iterable[Decision]) -> Ruling:
             enemies[other].setdefault(one, item)
             different.append(item)
         elif other in enemies[one]:
-            overruled.append((item, (enemies[one][other],)))
+            apart = enemies[one][other]
+            left, right = apart.pair if forest.root(apart.pair[0]) == one else apart.pair[::-1]
+            # two that must stay apart, and what ties each of this pair to one of them
+            overruled.append((item, (apart, *_path(linked, a, left), *_path(linked, b, right))))
         else:
             same.append(item)
             if one == other:

@@ -58,12 +58,12 @@ def _customers(world: World, spelling: Spelling) -> Table:
             options=(("合作中", "合作中"), ("已停用", "已停用")),
         ),
     )
-    sellers = [person.number for person in world.employees if person.posts[0][1] in {"200", "210"}]
+    sellers = [person.number for person in world.history.employees if person.posts[0][1] in {"200", "210"}]
     rows = [
         (_id("customer", item.code, item.created_at), _instant(item.created_at), _instant(item.modified_at),
-         spelling.employee_id("crm", sellers[place % len(sellers)]), item.code, item.name, item.credit_code,
+         spelling.employee_id("crm", sellers[(item.place - 1) % len(sellers)]), item.code, item.name, item.credit_code,
          item.contact, item.phone, item.city, item.address, "已停用" if item.disabled else "合作中")
-        for place, item in enumerate(spelling.customers("crm"))
+        for item in spelling.customers("crm")
     ]  # fmt: skip
     return Table("customer", "客户档案", ("_id",), fields, rows)
 

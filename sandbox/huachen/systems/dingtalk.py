@@ -32,7 +32,7 @@ def tables(world: World, spelling: Spelling) -> list[Table]:
         _users(world, spelling),
         _attendance(world, spelling),
         _instances(world, spelling, approvals),
-        _tasks(spelling, approvals),
+        _tasks(world, spelling, approvals),
     ]
 
 
@@ -140,7 +140,7 @@ def _instances(world: World, spelling: Spelling, approvals: list[Approval]) -> T
     return Table("instance", "审批实例", ("id",), fields, rows)
 
 
-def _tasks(spelling: Spelling, approvals: list[Approval]) -> Table:
+def _tasks(world: World, spelling: Spelling, approvals: list[Approval]) -> Table:
     fields = (
         Field("instance", "text", "审批实例", refers="instance", required=True),
         Field("taskId", "integer", "任务ID", required=True),
@@ -153,11 +153,12 @@ def _tasks(spelling: Spelling, approvals: list[Approval]) -> Table:
         Field("showName", "text", "节点"),
     )
     rows: list[Row] = []
+    before = world.steps_before("dingtalk")
     for item in approvals:
         begins = item.created_at
         for place, (person, at, result, node) in enumerate(item.steps, start=1):
             rows.append(
-                (_instance(item), 80_000_000_000 + len(rows), spelling.employee_id("dingtalk", person),
+                (_instance(item), 80_000_000_000 + before[item.number] + place - 1, spelling.employee_id("dingtalk", person),
                  "COMPLETED" if at else "RUNNING", _RESULTS[result], _minute(begins), _minute(at) if at else None, f"a{place}", node)
             )  # fmt: skip
             begins = at or begins

@@ -36,7 +36,7 @@ def tables(world: World, spelling: Spelling) -> list[Table]:
         _departments(world),
         _users(world, spelling),
         _instances(world, spelling, approvals),
-        _tasks(spelling, approvals),
+        _tasks(world, spelling, approvals),
         _ledger(world, spelling),
     ]
 
@@ -128,7 +128,7 @@ def _instances(world: World, spelling: Spelling, approvals: list[Approval]) -> T
     return Table("instance", "审批实例", ("instance_code",), fields, rows)
 
 
-def _tasks(spelling: Spelling, approvals: list[Approval]) -> Table:
+def _tasks(world: World, spelling: Spelling, approvals: list[Approval]) -> Table:
     fields = (
         Field("instance_code", "text", "审批实例", refers="instance", required=True),
         Field("id", "text", "任务ID", required=True),
@@ -143,11 +143,12 @@ def _tasks(spelling: Spelling, approvals: list[Approval]) -> Table:
         Field("end_time", "instant", "完成时间"),
     )
     rows: list[Row] = []
+    before = world.steps_before("feishu")
     for item in approvals:
         begins = item.created_at
         for place, (person, at, result, node) in enumerate(item.steps, start=1):
             rows.append(
-                (_instance(item), f"{7_000_000_000_000_000_000 + len(rows)}", place, person.lower(),
+                (_instance(item), f"{7_000_000_000_000_000_000 + before[item.number] + place - 1}", place, person.lower(),
                  spelling.employee_id("feishu", person), _RESULTS[result], f"node{place}", node, "AND", _instant(begins), _maybe(at))
             )  # fmt: skip
             begins = at or begins

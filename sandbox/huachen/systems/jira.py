@@ -68,18 +68,22 @@ def tables(world: World, spelling: Spelling) -> list[Table]:
     """Every table of the site."""
     who = {item.number: spelling.employee_id(SYSTEM, item.number) for item in world.employees}
     issues, histories, changes = [], [], []
-    for place, ticket in enumerate(world.tickets, start=10001):
+    steps = 0
+    for place, (ticket, lived) in enumerate(
+        zip(world.tickets, world.history.tickets, strict=False), start=10001
+    ):
         issues.append(
             (str(place), ticket.key, PROJECT, "10004", ticket.title, _STATE[ticket.status], _PRIORITY[ticket.priority], who[ticket.person],
              _utc(ticket.created_at), _utc(ticket.updated_at), _utc(ticket.resolved_at),
              spelling.customer_code(SYSTEM, ticket.customer, ticket.key), ticket.product, ticket.delivery)
         )  # fmt: skip
-        for at, person, before, after in ticket.history:
-            number = str(20001 + len(histories))
+        for step, (at, person, before, after) in enumerate(ticket.history, start=20001 + steps):
+            number = str(step)
             histories.append((number, str(place), who[person], _utc(at)))
             changes.append((number, "status", "jira", before, after))
             if after == "已解决":
                 changes.append((number, "resolution", "jira", None, "Done"))
+        steps += len(lived.history)
     users = [(who[item.number], item.name) for item in world.employees]
     return [
         Table("issue", "事务", ("id",), _ISSUE, issues),

@@ -84,10 +84,10 @@ class _Kingdee:
         )  # fmt: skip
         rows = [
             (
-                100_000 + place, item.code, item.name, item.credit_code, item.country, item.city, item.address, item.phone,
+                100_000 + item.place, item.code, item.name, item.credit_code, item.country, item.city, item.address, item.phone,
                 item.contact, *_kept_values(item.created_at, item.modified_at, forbidden=item.disabled),
             )
-            for place, item in enumerate(self.spelling.customers(SYSTEM), start=1)
+            for item in self.spelling.customers(SYSTEM)
         ]  # fmt: skip
         return Table("BD_Customer", "客户", ("FCUSTID",), fields, rows)
 
@@ -100,10 +100,10 @@ class _Kingdee:
         )  # fmt: skip
         rows = [
             (
-                200_000 + place, item.code, item.name, item.credit_code, item.city, item.address, item.phone, item.contact,
+                200_000 + item.place, item.code, item.name, item.credit_code, item.city, item.address, item.phone, item.contact,
                 *_kept_values(item.created_at, item.modified_at, forbidden=item.disabled),
             )
-            for place, item in enumerate(self.spelling.suppliers(SYSTEM), start=1)
+            for item in self.spelling.suppliers(SYSTEM)
         ]  # fmt: skip
         return Table("BD_Supplier", "供应商", ("FSupplierId",), fields, rows)
 
@@ -278,7 +278,11 @@ class _Kingdee:
             _field("FDEBIT", "decimal", "借方金额"), _field("FCREDIT", "decimal", "贷方金额"),
         )  # fmt: skip
         rows: list[Row] = []
-        for place, voucher in enumerate(_own(self.world.vouchers), start=1):
+        entries = 100_000
+        for place, voucher in enumerate(_own(self.world.history.vouchers), start=1):
+            entry, entries = entries, entries + len(voucher.lines)
+            if voucher.day > self.world.last:
+                continue
             # Nobody's clock is in the history; the books are kept in the evening.
             kept = _instant(
                 datetime.combine(voucher.day, time(10), UTC) + timedelta(seconds=voucher.number % 3600)
@@ -287,10 +291,7 @@ class _Kingdee:
                 100_000 + place, BOOK, voucher.day.isoformat(), voucher.period // 100, voucher.period % 100, "记", voucher.number,
                 "C", kept, kept, voucher.reference,
             )  # fmt: skip
-            rows += [
-                (*head, 100_000 + len(rows) + n, n, *line)
-                for n, line in enumerate(self._postings(voucher), start=1)
-            ]
+            rows += [(*head, entry + n, n, *line) for n, line in enumerate(self._postings(voucher), start=1)]
         return Table("GL_VOUCHER", "凭证", ("FEntity_FEntryID",), fields, rows)
 
     def _postings(self, voucher: Voucher) -> Iterable[Row]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 
 from sandbox.huachen.world import Spelling, World
+from sandbox.huachen.world.calendar import local_day
 from sandbox.huachen.world.people import SPARE_PARTS
 from sandbox.huachen.world.records import Employee, Order
 from sandbox.store import Field, Row, Table
@@ -48,10 +49,13 @@ def _orders(world: World, spelling: Spelling) -> Table:
     rows: list[Row] = []
     for place, order in enumerate(world.spare_purchases, start=1):
         vendor = spelling.supplier_code(SYSTEM, order.party, order.number)
+        asked = (
+            world.whole is not None and local_day(order.approved_at) > world.last
+        )  # who approves sees it tomorrow
         head = (
-            f"17900000000{place:08d}", order.number, order.day.isoformat(), 2 if order.closed else 1, _ORGANISATION, vendor, names[vendor],
-            spelling.employee_id(SYSTEM, order.person), order.currency, _instant(order.created_at), _instant(order.approved_at),
-            _instant(order.modified_at),
+            f"17900000000{place:08d}", order.number, order.day.isoformat(), 3 if asked else 2 if order.closed else 1, _ORGANISATION,
+            vendor, names[vendor], spelling.employee_id(SYSTEM, order.person), order.currency, _instant(order.created_at),
+            None if asked else _instant(order.approved_at), _instant(order.modified_at),
         )  # fmt: skip
         rows += [
             (*head, f"18100000000{len(rows) + n:08d}", *line)

@@ -14,6 +14,7 @@ from decimal import ROUND_HALF_UP, ROUND_UP, Decimal
 from functools import partial
 
 from sandbox.huachen.world import people, shop
+from sandbox.huachen.world.asof import as_of, standing, touched
 from sandbox.huachen.world.books import keep_books
 from sandbox.huachen.world.calendar import at, days, local_day, month_end, next_working_day, works
 from sandbox.huachen.world.masters import masters
@@ -44,11 +45,14 @@ _TAX = Decimal("0.13")
 ZERO = Decimal(0)
 
 
-def world(seed: int = 2026, scale: int = 1) -> World:
-    """The whole history.
+def world(seed: int = 2026, scale: int = 1, until: date | None = None, since: date | None = None) -> World:
+    """The whole history, or what of it is known on the evening of a day.
 
     Args:
         scale: About how many times the business of the smallest company; 1 gives some 5,000 documents a year.
+        until: A day of the history; None is its last.
+        since: The company was looked at on this earlier day; what is written back into its orders after it is a change
+            of theirs, so that whoever asks for changes sees it.
     """
     made = World(seed, scale, FIRST, LAST)
     masters(made)
@@ -56,10 +60,11 @@ def world(seed: int = 2026, scale: int = 1) -> World:
         Party(SUBSIDIARY, "Huachen Europe GmbH", "HCE", None, "DE", "Stuttgart", "Hafenstrasse 12", "K. Weber",
               "+49 711 550100", FIRST - timedelta(days=700), 60)
     )  # fmt: skip
-    _Company(made).run()
+    evening = _Company(made).run(until)
     people.live(made)
     keep_books(made)
-    return made
+    known = as_of(made, evening, until) if until and evening else made
+    return touched(known, since) if since else known
 
 
 def cents(amount: Decimal) -> Decimal:
@@ -84,6 +89,7 @@ class _Company:
         self.numbers: dict[str, int] = defaultdict(int)
         self.dice = random.Random(f"{made.seed}:history")
         self.today = made.first
+        self.hoped: dict[str, Opportunity] = {}  # opportunities whose end is still to come
         self.twins: dict[str, Order] = {}  # the parent's order → the subsidiary's
         self.people = {
             code: [e for e in made.employees if e.posts[0][1] == code]
@@ -91,7 +97,9 @@ class _Company:
         }
         self.shop = shop.Shop(self)
 
-    def run(self) -> None:
+    def run(self, until: date | None = None) -> World | None:
+        """Live every day; returns what stands on the evening of `until`, if that is before the last day."""
+        evening = None
         self._open_stock()
         for day in days(self.world.first, self.world.last):
             self.today = day
@@ -109,6 +117,9 @@ class _Company:
                     self.shop.settle(day)
             if month_end(day):
                 self._count()
+            if day == until != self.world.last:
+                evening = standing(self.world, list(self.hoped.values()))
+        return evening
 
     # --- small things ---
 
@@ -244,6 +255,7 @@ class _Company:
         began = self.today
 
         def end() -> None:
+            del self.hoped[number]
             order = self._order(entity, customer, number) if luck < 0.4 else None
             total = sum((line.net for line in order.lines), ZERO) if order else amount
             stage = "赢单" if order else "输单"
@@ -263,6 +275,9 @@ class _Company:
             )
 
         if ends <= self.world.last and luck < 0.85:
+            self.hoped[number] = Opportunity(
+                number, customer, person, "初步接触", amount, created, created, ends, None, entity
+            )
             self.then(ends, end)
         else:
             stage = self.dice.choice(("初步接触", "方案报价", "商务谈判"))
@@ -422,6 +437,7 @@ class _Company:
             tuple(lines),
         )
         self.world.invoices.append(bill)
+        order.billed_at = bill.at
         if sign > 0 and self.dice.random() < 0.96:
             parts = 2 if self.dice.random() < 0.15 else 1
             first = cents(bill.gross / parts)

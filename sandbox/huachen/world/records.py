@@ -118,6 +118,7 @@ class Order:
     closed: bool = False
     done: dict[int, Decimal] = field(default_factory=dict)  # line → delivered or received
     billed: dict[int, Decimal] = field(default_factory=dict)  # line → quantity invoiced
+    billed_at: datetime | None = None  # the last time; systems write the quantity back and touch nothing else
 
     def open(self, line: Line) -> Decimal:
         return line.quantity - self.done.get(line.number, Decimal(0))
@@ -405,7 +406,7 @@ class Voucher:
 
 @dataclass
 class World:
-    """Everything that happened between the first and the last day."""
+    """Everything that happened between the first and the last day, as it is known on the evening of the last."""
 
     seed: int
     scale: int
@@ -444,6 +445,21 @@ class World:
     payroll: list[tuple[date, str, Decimal]] = field(default_factory=list)  # month end, employee, gross
     counts: list[tuple[str, date, str, str, Decimal, Decimal]] = field(default_factory=list)
     vouchers: list[Voucher] = field(default_factory=list)
+    whole: World | None = field(default=None, repr=False)  # of which this is the beginning
+
+    @property
+    def history(self) -> World:
+        """Everything to the end, also of a world that stands on an earlier day: for numbers that must not change later."""
+        return self.whole or self
+
+    def steps_before(self, system: str) -> dict[str, int]:
+        """Approval number → how many steps the approvals before it have in that system, in the whole history."""
+        found, steps = {}, 0
+        for item in self.history.approvals:
+            if item.system == system:
+                found[item.number] = steps
+                steps += len(item.steps)
+        return found
 
     def product(self, code: str) -> Product:
         return self.products_by_code[code]

@@ -6,10 +6,12 @@ Every choice depends on the seed, the system and the thing alone, so a system sa
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 
+from sandbox.huachen.world.calendar import local_day
 from sandbox.huachen.world.records import Party, Product, World
 
 # Share of parties that a system has keyed in twice, and how freely it spells: 0 as on the licence, 1 as people talk.
@@ -66,6 +68,7 @@ class Spelled:
     created_at: datetime
     modified_at: datetime
     disabled: bool
+    place: int  # in the system's whole list, from 1: a later record does not change it
 
 
 @dataclass(frozen=True)
@@ -90,13 +93,13 @@ class Spelling:
         self._by_number: dict[tuple[str, str], dict[str, list[Spelled]]] = {}
 
     def customers(self, system: str) -> list[Spelled]:
-        return self._spelled("customer", system, self.world.customers)
+        return self._spelled("customer", system, self.world.history.customers)
 
     def foreign_customers(self, system: str) -> list[Spelled]:
-        return self._spelled("foreign", system, self.world.foreign_customers)
+        return self._spelled("foreign", system, self.world.history.foreign_customers)
 
     def suppliers(self, system: str) -> list[Spelled]:
-        return self._spelled("supplier", system, self.world.suppliers)
+        return self._spelled("supplier", system, self.world.history.suppliers)
 
     def customer_code(self, system: str, number: str, document: str) -> str:
         """The code that a document (by its number) uses for a customer, whom the system may have keyed in twice."""
@@ -138,10 +141,18 @@ class Spelling:
 
     def _spelled(self, kind: str, system: str, parties: list[Party]) -> list[Spelled]:
         if (kind, system) not in self._known:
-            self._known[kind, system] = list(self._records(kind, system, parties))
+            every = self._records(kind, system, parties)
+            self._known[kind, system] = list(self._keyed_in(every) if self.world.whole else every)
         return self._known[kind, system]
 
-    def _records(self, kind: str, system: str, parties: list[Party]):
+    def _keyed_in(self, every: Iterable[Spelled]) -> Iterator[Spelled]:
+        """The records that are there by the last day, as they were made if they were changed only after it."""
+        for item in every:
+            if local_day(item.created_at) <= self.world.last:
+                later = local_day(item.modified_at) > self.world.last
+                yield replace(item, modified_at=item.created_at) if later else item
+
+    def _records(self, kind: str, system: str, parties: list[Party]) -> Iterator[Spelled]:
         pattern = (_SUPPLIER_CODES if kind == "supplier" else _CODES).get(system, "{n}")
         n = 0
         # Every system has met them in another order, so codes say nothing of each other.
@@ -175,7 +186,8 @@ class Spelling:
                     party.credit_code if code_known else None, _phone(party.phone, dice, free),
                     party.address if dice.random() > free / 3 else party.address.replace("市", ""),
                     party.contact, party.city, party.country, created, modified,
-                    disabled=bool(party.merged_into) and system == "u8",
+                    disabled=bool(party.merged_on and party.merged_on <= self.world.last) and system == "u8",
+                    place=n,
                 )  # fmt: skip
 
     def _name(self, party: Party, dice: random.Random, free: float) -> str:

@@ -4,7 +4,13 @@
 -- own.
 with
 
-    pairs as (select * from {{ ref("review_pair") }}),
+    -- what rests on a decision names it; a pair can be there for several
+    pairs as (
+
+        select *, nullif(regexp_extract(evidence, '\[(\d{8}T\d{12}Z-[0-9a-f]{8})\]', 1), '') as decision
+        from {{ ref("review_pair") }}
+
+    ),
     company_cases as ({{ every_company("data_cases") }}),
     unconverted as (select * from {{ ref("int_product_units__unconverted") }}),
 
@@ -75,7 +81,17 @@ with
 
         select
             case
-                when reason like '%credit code%' then 'would_join_two_legal_entities' else 'doubtful_pair'
+                when reason = 'decision overruled by a later one'
+                then 'decisions_contradict'
+                when reason = 'decision on a record that no system ever sent'
+                then 'decision_on_unknown_record'
+                when reason = 'decided the same, but credit codes differ'
+                then 'decided_same_with_two_codes'
+                when reason = 'decided different'
+                then 'decided_different_but_alike'
+                when reason like '%credit code%'
+                then 'would_join_two_legal_entities'
+                else 'doubtful_pair'
             end as case_kind,
             entity || ' ' || a || ' = ' || b as subject,
             case
@@ -88,12 +104,22 @@ with
                 then 'hr'
                 else 'inventory'
             end as owner,
-            'kept apart until a steward decides (tieout master review)' as safe_default,
+            case
+                when reason = 'decision overruled by a later one'
+                then 'the later decision holds; of a circle the oldest gives way (tieout master undo)'
+                when reason = 'decision on a record that no system ever sent'
+                then 'joins and parts nothing until the record comes'
+                when reason = 'decided the same, but credit codes differ'
+                then 'joined, as it was decided'
+                when reason = 'decided different'
+                then 'kept apart, as it was decided'
+                else 'kept apart until a steward decides (tieout master review)'
+            end as safe_default,
             rule || ': ' || evidence as detail,
             1 as row_count,
             split_part(a, ':', 1) as source_system,
-            'record' as source_stream,
-            a as source_record
+            case when decision is null then 'record' else 'decision' end as source_stream,
+            coalesce(decision, a) as source_record
         from pairs
         union all by name
         select

@@ -7,9 +7,11 @@ every change. U8 knows 其他入库/其他出库 (08/09) for what no order asks 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from sandbox.huachen.systems.u8.archives import SYSTEM, customers, inventory, local, text, vendors, warehouses
@@ -46,6 +48,16 @@ def tables(world: World, spelling: Spelling) -> list[Table]:
     return _Books(world, spelling).tables()
 
 
+def _changes(world: World) -> Iterator[tuple[datetime, str, str]]:
+    """When each order and stock document was last touched."""
+    for order in world.purchases:
+        if order.entity == "HC":
+            yield order.modified_at, "PO", order.number
+    for move in world.moves:
+        if move.entity == "HC":
+            yield move.at, "Rd", move.number
+
+
 @dataclass(frozen=True)
 class _Document:
     """A stock document with the ids U8 gives it; `sign` is +1, or −1 if it is red."""
@@ -72,9 +84,9 @@ class _Books:
         for move in moves:
             for line in move.lines:
                 self.balances[move.warehouse, line.product] += move.sign * line.quantity
-        changes = [(order.modified_at, "PO", order.number) for order in self.orders]
-        changes += [(move.at, "Rd", move.number) for move in moves]
-        self.versions = {item[1:]: place for place, item in enumerate(sorted(changes), start=_FIRST_VERSION)}
+        # What is changed again later has its place among all changes, so that the number of a row only ever grows.
+        every = sorted(_changes(world.history))
+        self.versions = {item[1:]: _FIRST_VERSION + bisect_right(every, item) - 1 for item in _changes(world)}
         self.order_lines = {
             (order.number, line.number): place
             for place, (order, line) in enumerate(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tieout.engine import connect
 from tieout.settings import Settings
 from tieout.transform import dbt
+from tieout.transform.views import VIEWS
 
 PROFILE = """
 small: {target: file, outputs: {file: {type: duckdb, path: "{{ env_var('TIEOUT_WAREHOUSE') }}"}}}
@@ -67,6 +70,56 @@ def test_other_definitions_other_columns_and_another_warehouse_make_views_anew(s
     small.warehouse.unlink()
     run(small, "create schema ops; create schema raw_toys; create table raw_toys.toy as select 5 as n")
     assert built(small) == {"shown", "kept"} and total(small) == 500
+
+
+def prepared(settings: Settings) -> None:
+    drafts = dbt.target(settings) / "drafts"
+    drafts.mkdir(parents=True)
+    dbt.prepare(settings, drafts)
+    dbt.adopt(settings, drafts)
+
+
+def views(settings: Settings) -> list[tuple]:
+    with connect(settings.warehouse) as con:
+        return con.execute(
+            "select schema_name, view_name, sql from duckdb_views() where not internal order by all"
+        ).fetchall()
+
+
+def test_views_compiled_ahead_are_those_that_dbt_makes(small):
+    """Views on views and on sources are made at once; a view on a table waits for dbt."""
+    models = small.dbt_project / "models"
+    (models / "doubled.sql").write_text(
+        "{{ config(materialized='view') }} select n * 2 from {{ ref('shown') }} -- end"
+    )
+    (models / "late.sql").write_text(
+        "{{ config(materialized='view') }} select n + 1 as n from {{ ref('kept') }}"
+    )
+    prepared(small)
+    compiled = json.loads((dbt.target(small) / VIEWS).read_text())
+
+    names = {"shown", "doubled", "kept", "late"}
+    assert built(small) == names and total(small) == 10
+    assert [name.split(".")[-1] for name in compiled["made"]] == ["shown", "doubled"]
+    assert compiled["others"] == ["late"]
+    ours = views(small)
+    small.warehouse.unlink()
+    (dbt.target(small) / VIEWS).unlink()
+    run(small, "create schema ops; create schema raw_toys; create table raw_toys.toy as select 1 as n")
+    assert built(small) == names
+    assert views(small) == ours and len(ours) == 3
+
+
+@pytest.mark.parametrize("change", ["definition", "raw table"])
+def test_views_compiled_ahead_that_do_not_fit_any_more_are_left_to_dbt(small, change):
+    prepared(small)
+    if change == "definition":
+        (small.dbt_project / "models" / "shown.sql").write_text(SHOWN.replace("10", "7"))
+        assert built(small) == {"shown", "kept"} and total(small) == 7
+    else:
+        run(small, "create or replace table raw_toys.toy as select 1 as other")
+        with pytest.raises(dbt.TransformError, match="shown"):
+            built(small)
 
 
 def test_views_of_a_build_that_failed_are_not_trusted_when_the_change_is_taken_back(small):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Generator
+import shutil
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tieout.engine import connect, literal
 from tieout.fingerprint import definition_version
 from tieout.settings import Settings
+from tieout.transform.views import VIEWS, make_views, write_views
 
 if TYPE_CHECKING:
     import duckdb
 
-_WITHOUT_VIEWS = "config.materialized:table resource_type:test resource_type:seed resource_type:saved_query"
+_BUT_VIEWS = "config.materialized:table resource_type:test resource_type:seed resource_type:saved_query"
 # What dbt keeps of a parsed project: it parses only files that have changed since.
 PARSED = "partial_parse.msgpack"
 # What dbt says of the project (read by metrics, catalogue, Dagster), and of which definitions it says it.
@@ -51,23 +53,45 @@ def preload() -> None:
     import dbt.cli.main  # noqa: F401
 
 
-def parse(settings: Settings, into: Path | None = None) -> Path:
+def parse(settings: Settings) -> Path:
     """Make manifest.json, semantic_manifest.json and PARSED; returns the manifest's path.
-
-    Args:
-        into: Folder for them; dbt's target folder, if not given.
 
     Raises: TransformError with dbt's own words.
     """
-    folder = into or target(settings)
-    with _describing(settings, folder):
-        _invoke(settings, ["parse"], lambda node: None, into)
-    return folder / MANIFESTS[0]
+    with _describing(settings, target(settings)):
+        _invoke(settings, ["parse"])
+    return target(settings) / MANIFESTS[0]
+
+
+def prepare(settings: Settings, drafts: Path) -> None:
+    """Make what `parse` makes, and compile the views that stand on raw tables alone, without opening the warehouse.
+
+    Args:
+        drafts: Folder for it, empty; `adopt` takes it over.
+
+    Raises: TransformError with dbt's own words.
+    """
+    with _describing(settings, drafts):
+        manifest = _invoke(settings, ["parse"], into=drafts)
+        elsewhere = {"TIEOUT_WAREHOUSE": str(drafts / settings.warehouse.name)}  # SQL names it as it will be
+        command = [
+            "compile",
+            "--no-populate-cache",
+            "--no-write-json",
+            "--select",
+            "config.materialized:view",
+        ]
+        result = _invoke(settings, command, into=drafts, manifest=manifest, environ=elsewhere)
+    nodes = [item.node for item in result.results if item.node.resource_type == "model"]
+    write_views(nodes, definition_version(settings.project), drafts / VIEWS)
 
 
 def adopt(settings: Settings, drafts: Path) -> None:
-    """Take what `parse` made elsewhere, each file whole."""
-    for name in (*MANIFESTS, _DESCRIBED, PARSED):
+    """Take what `prepare` made, each file whole."""
+    for folder in drafts.glob("compiled"):
+        shutil.rmtree(target(settings) / folder.name, ignore_errors=True)
+        folder.replace(target(settings) / folder.name)
+    for name in (*MANIFESTS, _DESCRIBED, VIEWS, PARSED):
         (drafts / name).replace(target(settings) / name)
 
 
@@ -101,22 +125,28 @@ def build(
     Args:
         select: dbt's own words; everything, if not given.
         keep_views: Leave views alone that an earlier build made of the same definitions on the same raw columns:
-            they show what is loaded now without being made again, and are half of all models.
+            they show what is loaded now without being made again, and are half of all models. The first time, those
+            that `prepare` has compiled are made at once.
 
     Raises: TransformError naming every failed node and where the log lies.
     """
-    if keep_views and select is None:
-        with connect(settings.warehouse) as con:
-            version = _view_version(con, settings)
-            kept = _views_built(con) == f"{version} {_views(con)}"
-            if not kept:
-                con.execute("delete from ops.views_built")  # a build that fails half-way leaves some of each
-        nodes = _build(settings, report, _WITHOUT_VIEWS if kept else None)
+    if not keep_views or select is not None:
+        return _build(settings, report, select)
+    with connect(settings.warehouse) as con:
+        version = _view_version(con, settings)
+        kept = _views_built(con) == f"{version} {_views(con)}"
         if not kept:
-            with connect(settings.warehouse) as con:
-                con.execute(f"insert into ops.views_built values ({literal(f'{version} {_views(con)}')})")
-        return nodes
-    return _build(settings, report, select)
+            con.execute("delete from ops.views_built")  # a build that fails half-way leaves some of each
+            made = make_views(con, target(settings) / VIEWS, definition_version(settings.project))
+    if kept:
+        return _build(settings, report, _BUT_VIEWS)
+    nodes = [Node(name, "model", "success", 0.0, "") for name in made.names]
+    for node in nodes:
+        report(node)
+    nodes += _build(settings, report, " ".join([_BUT_VIEWS, *made.others]) if nodes else None)
+    with connect(settings.warehouse) as con:
+        con.execute(f"insert into ops.views_built values ({literal(f'{version} {_views(con)}')})")
+    return nodes
 
 
 def _view_version(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
@@ -146,8 +176,14 @@ def _views(con: duckdb.DuckDBPyConnection) -> int:
 
 def _build(settings: Settings, report: Callable[[Node], None], select: str | None) -> list[Node]:
     command = ["build", *(["--select", *select.split()] if select else [])]
+    nodes: list[Node] = []
+
+    def finished(node: Node) -> None:
+        nodes.append(node)
+        report(node)
+
     with _describing(settings, target(settings)) as write:
-        nodes = _invoke(settings, [*command, *([] if write else ["--no-write-json"])], report)
+        _invoke(settings, [*command, *([] if write else ["--no-write-json"])], finished)
     failed = [node for node in nodes if node.state in {"error", "fail"}]
     if failed:
         lines = [f"  {node.unique_id}: {node.message.strip().splitlines()[0]}" for node in failed]
@@ -174,20 +210,31 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def _invoke(
-    settings: Settings, command: list[str], report: Callable[[Node], None], into: Path | None = None
-) -> list[Node]:
-    os.environ.update(environment(settings))
-    from dbt.cli.main import dbtRunner
+    settings: Settings,
+    command: list[str],
+    report: Callable[[Node], None] = lambda node: None,
+    *,
+    into: Path | None = None,
+    manifest: Any = None,
+    environ: Mapping[str, str] | None = None,
+) -> Any:
+    """Run a command of dbt; returns what it returns.
 
-    nodes: list[Node] = []
+    Args:
+        into: Folder for what it writes; dbt's target folder, if not given.
+        manifest: The parsed project; dbt parses it, if not given.
+        environ: What is other than `environment` says.
+
+    Raises: TransformError if dbt could not run; failed nodes are told to `report` only.
+    """
+    os.environ.update({**environment(settings), **(environ or {})})
+    from dbt.cli.main import dbtRunner
 
     def heard(event) -> None:  # dbt's protobuf events have no public type
         if event.info.name == "NodeFinished":
             info, result = event.data.node_info, event.data.run_result
             seconds = float(result.execution_time or 0.0)
-            node = Node(info.unique_id, info.resource_type, result.status, seconds, result.message or "")
-            nodes.append(node)
-            report(node)
+            report(Node(info.unique_id, info.resource_type, result.status, seconds, result.message or ""))
 
     settings.home.mkdir(parents=True, exist_ok=True)
     paths = ["--project-dir", settings.dbt_project, "--profiles-dir", settings.dbt_project]
@@ -195,7 +242,8 @@ def _invoke(
     quiet = ["--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "info"]
     try:
         with _events_that_are_heard():
-            result = dbtRunner(callbacks=[heard]).invoke([*quiet, *command, *(str(part) for part in paths)])
+            runner = dbtRunner(manifest=manifest, callbacks=[heard])
+            result = runner.invoke([*quiet, *command, *(str(part) for part in paths)])
     finally:
         _release()
     if result.exception is not None:
@@ -203,7 +251,7 @@ def _invoke(
             f"dbt {command[0]} could not run: {result.exception}\n"
             f"Nothing was published; the last publish stays. Details: {_logs(settings) / 'dbt.log'}"
         )
-    return nodes
+    return result.result
 
 
 @contextmanager

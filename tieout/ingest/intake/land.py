@@ -77,6 +77,7 @@ def land(
     if verdict.held and _waits_already(landing, source.name, name, got):
         return (), verdict.notes
     instant = landing.instant(source.name, name, now)
+    gone = _without_erased(con, source, name, landing, draft, got, now)
     manifest = Manifest(
         source=source.name,
         stream=name,
@@ -100,9 +101,32 @@ def land(
         evolved=verdict.evolved,
         held=verdict.held,
         requests=got.requests,
+        expired=gone,
         seconds=round(got.seconds, 3),
     )
     return (landing.commit(draft, manifest),), verdict.notes
+
+
+def _without_erased(
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    name: str,
+    landing: Landing,
+    draft: Path,
+    got: Received,
+    now: datetime,
+) -> dict[str, str]:
+    """Persons who were erased do not come back; what was fetched is known by its hash as the source said it."""
+    from tieout.privacy.erased import erased
+
+    people = erased(landing.root)
+    if people is None:
+        return {}
+    from tieout.privacy.batches import draft_cleaned
+
+    files = tuple(file for file in (got.data, got.keys) if file)
+    kept = tuple(file for file in (got.seen,) if file)
+    return draft_cleaned(con, source, name, draft, files, kept, people, now)
 
 
 def _waits_already(landing: Landing, source: str, stream: str, got: Received) -> bool:

@@ -126,8 +126,18 @@ def say_batches(batches: Sequence[Cleaned], words: str) -> None:
             cells.update(dict(item.rows.cells))
         columns = ", ".join(f"{column} {count}" for column, count in cells.items())
         own, others = (sum(getattr(item.rows, kind) for item in held) for kind in ("own", "others"))
-        lines.append((name, len(held), own, others, columns))
-    table(["stream", "batches", "own rows", "rows that name them", "columns (cells)"], lines)
+        lines.append((name, len(held), own, others, sum(item.evidence for item in held), columns))
+    table(
+        [
+            "stream",
+            "batches",
+            "own rows",
+            "rows that name them",
+            "files as received deleted",
+            "columns (cells)",
+        ],
+        lines,
+    )
 
 
 def say_who_still_holds(person: Person) -> None:

@@ -7,8 +7,9 @@ received, which hold the same in other words) is deleted, and the manifest says 
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,12 +25,14 @@ from tieout.ingest.landing import MANIFEST, Landing, Manifest
 from tieout.ingest.retention import evidence, folder_bytes
 from tieout.pages.personal import SHOWN
 from tieout.privacy.erased import Erased
-from tieout.privacy.rewrite import Rewritten, in_sentence, rewrite
+from tieout.privacy.rewrite import Rewritten, in_sentence, named_in, rewrite
+from tieout.privacy.search import contents
 from tieout.whole import write_whole
 
 if TYPE_CHECKING:
     import duckdb
 
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 KINDS = {"release-row", "drop-row", "undecide-row"}
 # What was asked for in the middle of a pull, and what a run that was killed left behind.
 _UNFINISHED = ("*/*/.resume-*", "*/*/.draft-*", "*/*/.deleted-*")
@@ -90,10 +93,12 @@ def _clean(
     _clean_ledger(source, folder, erased)
     data = landing.data_file(manifest)
     mine = holds(con, data, source, name, erased)
-    if not mine:
+    received = evidence(landing, manifest)
+    gone = received if mine else [path for path in received if page_names(path, erased)]
+    if not mine and not gone:
         return None
     crash("erase-batch")
-    deleted = _drop_evidence(landing, manifest, now)
+    deleted = _drop_evidence(landing, manifest, gone, now)
     if (keys := landing.keys_file(manifest)) is not None:
         rewrite(con, keys, source, name, erased)
     crash("erase-rows")
@@ -108,9 +113,23 @@ def holds(con: duckdb.DuckDBPyConnection, file: Path, source: Source, name: str,
     return bool(rewrite(con, file, source, name, erased, look=True))
 
 
-def _drop_evidence(landing: Landing, manifest: Manifest, now: datetime) -> int:
-    """Delete a batch's pages and files as received; returns how many. The manifest says so first."""
-    files = evidence(landing, manifest)
+def page_names(path: Path, erased: Erased) -> bool:
+    """Whether a page or file as received has a value of an erased person, also in fields nobody promised."""
+    if path.is_dir():
+        return any(page_names(file, erased) for file in path.rglob("*") if file.is_file())
+    return any(named_in(_decoded(content), erased) for content in contents(path))
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = content.decode("gb18030", errors="replace")
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+def _drop_evidence(landing: Landing, manifest: Manifest, files: Sequence[Path], now: datetime) -> int:
+    """Delete pages and files as received; returns how many. The manifest says so first."""
     if not files:
         return 0
     size = sum(folder_bytes(file) if file.is_dir() else file.stat().st_size for file in files)
@@ -135,14 +154,13 @@ def draft_cleaned(
 
     Args:
         files: Parquet files with rows or keys, the rows first.
-        kept: Other files that a later pull reads; everything else is evidence, and goes if the rows name somebody.
+        kept: Other files that a later pull reads; everything else is evidence, and goes if it or the rows name somebody.
     """
-    found = [rewrite(con, draft / file, source, name, erased) for file in files]
-    if not any(found):
-        return {}
+    rewritten = [rewrite(con, draft / file, source, name, erased) for file in files]
+    mine = any(rewritten)
     gone = 0
     for path in list(draft.iterdir()):
-        if path.name not in {*files, *kept, MANIFEST}:
+        if path.name not in {*files, *kept, MANIFEST} and (mine or page_names(path, erased)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
             gone += 1
     return {"evidence": f"{now.isoformat()}: {gone} files, it holds a person who was erased"} if gone else {}

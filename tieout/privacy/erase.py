@@ -108,13 +108,7 @@ def _known(
             f"{len(waiting)} batches have landed but are not loaded, so nobody knows whom they name. Nothing was erased. "
             f"Run `tieout refresh`, then repeat."
         )
-    person = find(con, sources, asked)
-    if not any(person.values.values()):
-        raise EraseError(
-            "nothing personal is held of this person: erased already, or never named. Nothing was done. "
-            "`tieout master show` prints what is held under the key."
-        )
-    return person
+    return find(con, sources, asked)
 
 
 # --- erasing ------------------------------------------------------------------------------------------
@@ -192,6 +186,8 @@ def _begin(
                 f"with the same PERSON: {under_way.FILE} in the installation's home says which."
             )
         return begun
+    if not by.strip() or not reason.strip():
+        raise EraseError("say who decides (--by NAME) and why (--reason TEXT). Nothing was erased.")
     with connect(settings.warehouse, read_only=True) as con:
         person = _known(con, sources, landing, asked)
         before = figures(con)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from tieout.ingest.decisions import Decision, decide, decisions
@@ -29,6 +30,11 @@ class Erased:
     def of(self, source: str) -> frozenset[str]:
         """Tokens of values to be replaced in one system."""
         return self.values.get(source, frozenset()) | self.values.get(EVERYWHERE, frozenset())
+
+    @cached_property
+    def anywhere(self) -> frozenset[str]:
+        """Tokens of values of whatever system: for rows and pages that are known to be about a person, or are dispensable."""
+        return frozenset().union(*self.values.values())
 
     def own(self, source: str, stream: str) -> frozenset[str]:
         return self.records.get(f"{source}.{stream}", frozenset())

@@ -188,6 +188,13 @@ class _Gathered:
             self.values[system] |= {*naming} if self.entity in ("customer", "supplier") else {key, *naming}
         self._know_everywhere()
         self._keep_keys()
+        for held in self.values.values():
+            held -= {value for value in held if PSEUDONYM.fullmatch(value)}
+        if all(value in self.kept for held in self.values.values() for value in held):
+            raise EraseError(
+                "nothing personal is held of this person: erased already, or never named. Nothing was done. "
+                "`tieout master show` prints what is held under the key."
+            )
         self._leave_shared()
         self._look_elsewhere()
         self._refuse_unloadable()

@@ -88,9 +88,9 @@ def rewrite(
     replaced = _Replaced(con, read, columns, erased)
     replaced.own_rows(stream, present, own)
     replaced.any_rows(wanted)
+    replaced.near_rows(erased.anywhere)
     found = replaced.counted()
     if found:
-        replaced.near_rows(wanted)
         found = Rewritten(found.own, found.others, replaced.cells())
         if not look:
             _write(con, replaced.select(present), file, beside)
@@ -152,25 +152,16 @@ class _Replaced:
         self._map("near", self._touched(), lambda text: in_sentence(text, wanted, self.erased))
 
     def counted(self) -> Rewritten:
+        """Rows that change; those replaced earlier do not."""
+        changed = " or ".join(
+            f"{self._value(column)} is distinct from {quoted(column.name)}" for column in self.columns
+        )
         row = self.con.execute(
-            f"select count(*) filter (where mine), count(*) filter (where not mine and touched) from"
-            f" (select {self._mine()} as mine, {self._touched()} as touched from {self.read})"
+            f"select count(*) filter (where mine), count(*) filter (where not mine) from"
+            f" (select {self._mine()} as mine from {self.read} where {changed})"
         ).fetchone()
         assert row is not None
-        return Rewritten(*row) if self._open_own() or row[1] else Rewritten()
-
-    def _open_own(self) -> bool:
-        """Whether the person's own rows hold anything that is not replaced yet."""
-        held = [self._changed(column) for column in self.columns]
-        row = self.con.execute(
-            f"select count(*) from {self.read} where {self._mine()} and ({' or '.join(held)})"
-        ).fetchone()
-        return bool(row and row[0])
-
-    def _changed(self, column: _Column) -> str:
-        if column.text:
-            return f"not regexp_full_match(cast({quoted(column.name)} as text), {literal(PSEUDONYM.pattern)})"
-        return "false" if column.fixed else f"{quoted(column.name)} is not null"
+        return Rewritten(*row)
 
     def cells(self) -> tuple[tuple[str, int], ...]:
         counts = []
@@ -211,9 +202,11 @@ class _Replaced:
         return f"coalesce({self._key} in (select key from erased_own), false)"
 
     def _touched(self) -> str:
+        """Rows that name the person, or did until they were replaced."""
         tests = [
             f"coalesce(cast({quoted(column.name)} as text) in"
-            f" (select old from erased_value where kind = 'any' and place = {column.place}), false)"
+            f" (select old from erased_value where kind = 'any' and place = {column.place})"
+            f" or regexp_full_match(cast({quoted(column.name)} as text), {literal(PSEUDONYM.pattern)}), false)"
             for column in self.texts
         ]
         return f"({' or '.join(tests) or 'false'})"
@@ -267,6 +260,15 @@ def in_sentence(text: str, wanted: frozenset[str], erased: Erased) -> str:
         return erased.tokens.token(piece) in wanted
 
     return _CHINESE.sub(replaced, in_words(text, wanted, erased))
+
+
+def named_in(text: str, erased: Erased) -> bool:
+    """Whether a text has a value of an erased person anywhere: as a word, or inside a run of Chinese characters."""
+    words = {*_LONG_WORD.findall(text), *_SHORT_WORD.findall(text)}
+    for run in set(_CHINESE.findall(text)):
+        for size in range(2, _LONGEST_NAME + 1):
+            words |= {run[place : place + size] for place in range(len(run) - size + 1)}
+    return any(erased.tokens.token(word) in erased.anywhere for word in words)
 
 
 def _write(

@@ -51,7 +51,7 @@ class Search:
         if path.suffix == ".parquet":
             with connect() as con:
                 return self._relation(con, f"read_parquet({literal(str(path))})", place)
-        for content in _contents(path):
+        for content in contents(path):
             for value, count in self.found(content).items():
                 hits[value, place] += count
         return hits
@@ -149,7 +149,7 @@ def _in_text(value: str) -> str:
     return f"{has} and regexp_matches(said, {literal(bounded)})"
 
 
-def _contents(path: Path) -> Iterator[bytes]:
+def contents(path: Path) -> Iterator[bytes]:
     """What a file holds: unpacked if it is a page or an archive, in pieces that overlap if it is large."""
     if path.suffix == ".zst":
         import pyarrow as pa

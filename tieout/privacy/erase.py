@@ -310,6 +310,7 @@ def _rebuild(settings: Settings, progress: Progress, now: datetime) -> str:
         measure(aside, progress)
 
     replay(settings, read_sources(settings.sources), progress, now, build=build, check=False)
+    progress.warn("the tables that differ are those that named the person; figures are compared by --prove")
     crash_point("erase-warehouse")
     if settings.postgres_dsn is None:
         _remove_server(settings, now)

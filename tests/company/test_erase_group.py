@@ -32,9 +32,9 @@ def mine(group: Group, place: Path) -> Company:
 
 def test_a_person_of_many_systems_goes_and_a_pull_brings_nobody_back(mine: Company) -> None:
     key, number, systems = mine.rows(
-        "select c.master_key, any_value(g.value), list(distinct c.source_system) from master.crosswalk as c"
+        "select c.master_key, any_value(g.value), list(distinct c.source_system) as systems from master.crosswalk as c"
         " join master.golden_attribute as g on g.entity = 'employee' and g.master_key = c.master_key"
-        " and g.attribute = 'employee_no' where c.entity = 'employee' group by 1 order by len(3) desc, 1 limit 1"
+        " and g.attribute = 'employee_no' where c.entity = 'employee' group by 1 order by len(systems) desc, 1 limit 1"
     )[0]
     ((name,),) = mine.rows("select employee_name from marts.dim_employee where employee_key = ?", key)
     assert {"hc_dingtalk", "hc_feishu", "hc_hr", "hc_yonbip"} <= set(systems)

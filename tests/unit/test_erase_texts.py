@@ -12,9 +12,17 @@ from tieout.privacy.search import Search
 from tieout.privacy.tokens import PSEUDONYM, Tokens, canonical, is_strong
 
 KNOWN = Tokens(b"k" * 32)
-VALUES = ("张伟", "13800001111", "zhang.wei@example.com", "ux9a77", "557058:ab-12")
+VALUES = (
+    "张伟",
+    "13800001111",
+    "zhang.wei@example.com",
+    "ux9a77",
+    "557058:ab-12",
+    "买家0434***",
+    "Anna Schmidt",
+)
 WANTED = frozenset(map(KNOWN.token, VALUES))
-ERASED = Erased(KNOWN, {"*": WANTED}, {})
+ERASED = Erased(KNOWN, {"*": WANTED}, {}, 2)
 NAME, PHONE = (KNOWN.pseudonym(value) for value in VALUES[:2])
 
 
@@ -39,6 +47,17 @@ def test_whole_words_are_replaced_and_parts_of_words_are_not(text, becomes):
 
 def test_a_chinese_name_inside_a_sentence_is_found_in_rows_about_the_person():
     assert in_sentence("张伟提交的请假，电话13800001111", WANTED, ERASED) == f"{NAME}提交的请假，电话{PHONE}"
+    assert (
+        in_sentence("Signed by Anna Schmidt.", WANTED, ERASED)
+        == f"Signed by {KNOWN.pseudonym('Anna Schmidt')}."
+    )
+    for page in (
+        '{"buyer": "买家0434***"}',
+        "<b>Anna Schmidt</b>",
+        "1,Anna Schmidt,2",
+        "sent to Anna Schmidt, Bonn",
+    ):
+        assert named_in(page, ERASED), page
     assert named_in("由张伟提交", ERASED) and not named_in("由李娜提交", ERASED)
 
 

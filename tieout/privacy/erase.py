@@ -79,6 +79,7 @@ def plan(settings: Settings, asked: str) -> tuple[Person, list[Cleaned]]:
             known,
             {place: frozenset(map(known.token, held)) for place, held in person.values.items()},
             {place: frozenset(map(known.token, held)) for place, held in person.own.items()},
+            max((len(item.split()) for held in person.values.values() for item in held), default=1),
         )
     with connect() as con:
         return person, look(con, sources, landing, would)

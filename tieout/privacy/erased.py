@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -20,12 +20,13 @@ class Erased:
     """Every erasure of an installation together, as tokens.
 
     `values`: system (or EVERYWHERE) → tokens of values; `records`: source.stream → tokens of record keys, whose rows
-    are the person's own.
+    are the person's own. `words`: of how many words the longest value is.
     """
 
     tokens: Tokens
     values: Mapping[str, frozenset[str]]
     records: Mapping[str, frozenset[str]]
+    words: int = 1
 
     def of(self, source: str) -> frozenset[str]:
         """Tokens of values to be replaced in one system."""
@@ -49,14 +50,14 @@ def erased(landing_root: Path) -> Erased | None:
     return together(taken, tokens(landing_root)) if taken else None
 
 
-def together(taken: Iterable[Decision], known: Tokens) -> Erased:
+def together(taken: Sequence[Decision], known: Tokens) -> Erased:
     values: dict[str, frozenset[str]] = {}
     records: dict[str, frozenset[str]] = {}
     for item in taken:
         for into, name in ((values, "values"), (records, "records")):
             for place, listed in item.about[name].items():
                 into[place] = into.get(place, frozenset()) | frozenset(listed)
-    return Erased(known, values, records)
+    return Erased(known, values, records, max((item.about["words"] for item in taken), default=1))
 
 
 def erase(
@@ -82,6 +83,7 @@ def erase(
     said = {
         **about,
         "values": {place: sorted({known.token(item) for item in held}) for place, held in values.items()},
+        "words": max((len(item.split()) for held in values.values() for item in held), default=1),
         "records": {place: sorted({known.token(item) for item in held}) for place, held in records.items()},
     }
     return decide(landing_root, KIND, EVERYWHERE, EVERYWHERE, said, by=by, reason=reason, now=now)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Columns the loader or a door adds; a source may not call its own so.
 _TECHNICAL = re.compile(r"_(row|origin|hash|batch_id|loaded_at|is_deleted|is_current|place)")
+# A value between quotes, tags or separators: a cell of whatever text format.
+_PIECE = re.compile(r"[^\"'<>{}\[\],;=|\t\r\n]+")
 _LONG_WORD = re.compile(r"[A-Za-z0-9_.@+:\-]+|[\u3400-\u9fff·]+")
 _SHORT_WORD = re.compile(r"[A-Za-z0-9_]+")
 _CHINESE = re.compile(r"[\u3400-\u9fff]{2,}")
@@ -241,7 +243,9 @@ def in_words(text: str, wanted: frozenset[str], erased: Erased) -> str:
         word = match[0]
         return known.pseudonym(word) if known.token(word) in wanted else word
 
-    return _SHORT_WORD.sub(replaced, _LONG_WORD.sub(replaced, text))
+    for kind in (_PIECE, _LONG_WORD, _SHORT_WORD):
+        text = kind.sub(replaced, text)
+    return text
 
 
 def in_sentence(text: str, wanted: frozenset[str], erased: Erased) -> str:
@@ -259,16 +263,34 @@ def in_sentence(text: str, wanted: frozenset[str], erased: Erased) -> str:
     def _is(piece: str) -> bool:
         return erased.tokens.token(piece) in wanted
 
-    return _CHINESE.sub(replaced, in_words(text, wanted, erased))
+    text = _CHINESE.sub(replaced, in_words(text, wanted, erased))
+    for run in sorted(_word_runs(text, erased.words), key=len, reverse=True):
+        if _is(run):
+            text = text.replace(run, erased.tokens.pseudonym(run))
+    return text
 
 
 def named_in(text: str, erased: Erased) -> bool:
     """Whether a text has a value of an erased person anywhere: as a word, or inside a run of Chinese characters."""
-    words = {*_LONG_WORD.findall(text), *_SHORT_WORD.findall(text)}
+    words = {word for kind in (_PIECE, _LONG_WORD, _SHORT_WORD) for word in kind.findall(text)}
+    words |= _word_runs(text, erased.words)
     for run in set(_CHINESE.findall(text)):
         for size in range(2, _LONGEST_NAME + 1):
             words |= {run[place : place + size] for place in range(len(run) - size + 1)}
     return any(erased.tokens.token(word) in erased.anywhere for word in words)
+
+
+def _word_runs(text: str, most: int) -> set[str]:
+    """Every run of two to `most` words parted by one space, as a name of several words in a sentence."""
+    if most < 2 or " " not in text:
+        return set()
+    words = list(re.finditer(r"\S+", text))
+    found = set()
+    for place in range(len(words)):
+        for size in range(2, min(most, len(words) - place) + 1):
+            run = text[words[place].start() : words[place + size - 1].end()]
+            found |= {run, run.strip(".,;:!?()\"'")}
+    return found
 
 
 def _write(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from sources.contract import read_sources
 from tests.conftest import NOON
-from tests.warehouse.erasing import VALUES, Office, rebuild
+from tests.warehouse.erasing import EMPLOYEES, VALUES, Office, rebuild
 from tieout.engine import connect, literal
 from tieout.fingerprint import schema_hashes
 from tieout.ingest.decisions import DecisionError, decide
 from tieout.ingest.replay import contents
+from tieout.ingest.retention import compact
 from tieout.master_data.decisions import decisions as rulings
 from tieout.privacy import state
 from tieout.privacy.erase import erase_person, forget, plan, prove
@@ -125,6 +128,38 @@ def test_a_later_pull_brings_nobody_back(office):
         "the same pseudonym"
     )
     assert office.rows("select sum(hours) from raw_app.presence where user_id like 'erased%'")[0][0] == 19.5
+
+
+def test_a_page_that_names_somebody_in_a_field_nobody_promised_does_not_land(office):
+    office.erase()
+    office.csv("trip_5.csv", "trip_no,driver,other_driver,note,fee,clerk", "T6,王芳,,,7,由欧阳丽录入")
+    assert office.pull() == 1
+    assert left(office) == {} and office.rows("select driver from raw_hr.trip where trip_no = 'T6'") == [
+        ("王芳",)
+    ]
+    (manifest,) = [item for item in office.landing.batches("hr", "trip") if item.scope == "trip_5.csv"]
+    assert "evidence" in manifest.expired and not list(office.landing.folder(manifest).glob("*.csv"))
+
+
+def test_compacted_batches_are_written_again_too(office):
+    for phone in ("13800004444", "13800005555"):
+        office.csv(
+            "employee.csv",
+            "employee_no,name,phone,born_on,city",
+            f"E1,欧阳丽,{phone},1990-05-01,上海",
+            *EMPLOYEES[1:],
+        )
+        office.pull()
+    sources = read_sources(office.settings.sources)
+    done = compact(sources, office.landing, NOON + timedelta(hours=1), NOON, lambda _: None)
+    assert [item.stream for item in done] == ["employee"]
+    office.erase()
+    assert left(office) == {} and prove(office.settings).holds
+    phones = "select count(distinct phone) from raw_hr.employee__history where employee_no = 'E1'"
+    assert office.rows(phones) == [(3,)], "as many versions as before"
+    assert not Search(["13800004444"]).folder(
+        office.settings.home, leave_out=lambda path: path.name == state.FILE
+    )
 
 
 @pytest.mark.parametrize("place", CRASHES)

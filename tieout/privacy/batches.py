@@ -22,6 +22,7 @@ from tieout.ingest.decisions import FOLDER as DECISIONS
 from tieout.ingest.decisions import decisions
 from tieout.ingest.fold import FOLDED, HISTORY
 from tieout.ingest.landing import MANIFEST, Landing, Manifest
+from tieout.ingest.quarantine.rows import KINDS
 from tieout.ingest.retention import evidence, folder_bytes
 from tieout.pages.personal import SHOWN
 from tieout.privacy.erased import Erased
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     import duckdb
 
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-KINDS = {"release-row", "drop-row", "undecide-row"}
 # What was asked for in the middle of a pull, and what a run that was killed left behind.
 _UNFINISHED = ("*/*/.resume-*", "*/*/.draft-*", "*/*/.deleted-*")
 

@@ -81,6 +81,7 @@ streams:
       user_id: {type: text, required: true, class: L3}
       name: {type: text, class: L3}
       mobile: {type: text, class: L3}
+      card: {type: text, class: L3}
   presence:
     title: {zh: 出勤, en: Presence}
     grain: one row per user and day
@@ -101,7 +102,7 @@ TRIPS = [
     "T2,王芳,赵六,电话13800001111,20",
     "T3,赵六,欧阳丽,,-1",
 ]
-VALUES = ("欧阳丽", "13800001111", "+86 138-0000-1111", "ux9aouyangli77", "1990-05-01")
+VALUES = ("欧阳丽", "13800001111", "+86 138-0000-1111", "ux9aouyangli77", "1990-05-01", "6222020001112223")
 MADE = """
 create schema if not exists master; create schema if not exists marts; create schema if not exists tie;
 create or replace table master.employee_record as
@@ -157,9 +158,9 @@ class Office:
         self.csv("employee.csv", "employee_no,name,phone,born_on,city", *EMPLOYEES)
         self.csv("trip_1.csv", "trip_no,driver,other_driver,note,fee", *TRIPS)
         self.sql(
-            "create table user (user_id text, name text, mobile text)",
+            "create table user (user_id text, name text, mobile text, card integer)",
             "create table presence (user_id text, day text, hours numeric)",
-            "insert into user values ('ux9aouyangli77', '欧阳丽', '+86 138-0000-1111'), ('ux8bwangfang66', '王芳', null)",
+            "insert into user values ('ux9aouyangli77', '欧阳丽', '+86 138-0000-1111', 6222020001112223), ('ux8bwangfang66', '王芳', null, 6222020001112224)",
             "insert into presence values ('ux9aouyangli77', '2026-10-01', 8), ('ux9aouyangli77', '2026-10-02', 7.5),"
             " ('ux8bwangfang66', '2026-10-01', 6)",
         )

@@ -61,7 +61,7 @@ def test_values_go_from_landing_history_and_quarantine_and_totals_stay(office):
     said = prove(office.settings)
 
     assert left(office) == {}
-    assert said.holds and said.values == 4 and said.files > 10, said
+    assert said.holds and said.values == 5 and said.files > 10, said
     assert {item.kind: item.figures for item in said.compared} == {
         "total": 6,
         "identity": 1,

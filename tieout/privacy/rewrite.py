@@ -155,9 +155,7 @@ class _Replaced:
 
     def counted(self) -> Rewritten:
         """Rows that change; those replaced earlier do not."""
-        changed = " or ".join(
-            f"{self._value(column)} is distinct from {quoted(column.name)}" for column in self.columns
-        )
+        changed = " or ".join(map(self._differs, self.columns))
         row = self.con.execute(
             f"select count(*) filter (where mine), count(*) filter (where not mine) from"
             f" (select {self._mine()} as mine from {self.read} where {changed})"
@@ -166,15 +164,16 @@ class _Replaced:
         return Rewritten(*row)
 
     def cells(self) -> tuple[tuple[str, int], ...]:
-        counts = []
-        for column in self.columns:
-            row = self.con.execute(
-                f"select count(*) from {self.read} where {quoted(column.name)} is not null"
-                f" and {self._value(column)} is distinct from {quoted(column.name)}"
-            ).fetchone()
-            if row and row[0]:
-                counts.append((column.name, row[0]))
-        return tuple(counts)
+        """Cells that change, by column."""
+        asked = ", ".join(f"count(*) filter (where {self._differs(column)})" for column in self.columns)
+        row = self.con.execute(f"select {asked} from {self.read}").fetchone()
+        assert row is not None
+        return tuple((column.name, count) for column, count in zip(self.columns, row, strict=True) if count)
+
+    def _differs(self, column: _Column) -> str:
+        name = quoted(column.name)
+        held = f"cast({name} as text)" if column.text else name  # a text may be kept as a number
+        return f"{self._value(column)} is distinct from {held}"
 
     def select(self, present: dict[str, str]) -> str:
         changed = {column.name: self._value(column) for column in self.columns}
@@ -188,8 +187,8 @@ class _Replaced:
         if not column.text:
             return name if column.fixed else f"case when not {self._mine()} then {name} end"
         text = f"cast({name} as text)"
-        new = {kind: self._new(kind, column, text) for kind in ("own", "near")}
-        return f"case when {self._mine()} then coalesce({new['own']}, {text}) when {self._touched()} then coalesce({new['near']}, {text}) else {text} end"
+        own, near = (f"coalesce({self._new(kind, column, text)}, {text})" for kind in ("own", "near"))
+        return f"case when {self._mine()} then {own} when {self._touched()} then {near} else {text} end"
 
     def _new(self, kind: str, column: _Column, text: str) -> str:
         pairs = self.con.execute(

@@ -158,9 +158,9 @@ def draft_cleaned(
     """
     rewritten = [rewrite(con, draft / file, source, name, erased) for file in files]
     mine = any(rewritten)
-    gone = 0
+    needed, gone = {MANIFEST, *(Path(file).parts[0] for file in (*files, *kept))}, 0
     for path in list(draft.iterdir()):
-        if path.name not in {*files, *kept, MANIFEST} and (mine or page_names(path, erased)):
+        if path.name not in needed and (mine or page_names(path, erased)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
             gone += 1
     return {"evidence": f"{now.isoformat()}: {gone} files, it holds a person who was erased"} if gone else {}

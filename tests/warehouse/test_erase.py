@@ -249,6 +249,16 @@ def test_what_is_left_is_found_and_named(office):
     ]
 
 
+def test_a_name_in_a_column_of_class_l2_is_never_called_erased(office):
+    office.csv(
+        "employee.csv", "employee_no,name,phone,born_on,city", "E1,欧阳丽,13800001111,,欧阳丽", *EMPLOYEES[1:]
+    )
+    office.pull()
+    done = office.erase()
+    assert done.person.left == {"欧阳丽": "hr.employee.city is L2 (1 cells)"}
+    assert not prove(office.settings).holds
+
+
 def test_a_row_let_in_by_hand_stays_in(office):
     ((record_hash,),) = office.rows("select record_hash from ops.quarantine")
     about = {"record_hash": record_hash, "rule": "min"}

@@ -271,7 +271,8 @@ class _Gathered:
             texts = {str(row[c]) for c in personal if row.get(c) and stream.columns[c].type == "text"}
             self.values[source.name] |= {text for text in texts if not PSEUDONYM.fullmatch(text)}
             for c in shown:
-                if row.get(c) is not None:
+                # A name or a number in a column of class L2 is no key: it is left, and said to be.
+                if row.get(c) is not None and str(row[c]) not in naming:
                     why = f"{source.name}.{name}.{c} is {source.class_of(name, c)}"
                     self._stays.setdefault((source.name, str(row[c])), why)
 

@@ -99,6 +99,7 @@ def tms(tmp_path: Path) -> SmallSource:
 # Files whose tests use one installation: built once, in one process. The marks of pytest-xdist 3.8 for this do nothing
 # under pytest 9 (an id can no longer be changed), silently: both companies were built in every worker.
 TOGETHER = {
+    "test_erase_group.py": "group",
     "test_group.py": "group",
     "test_master_data.py": "group",
     "test_bad_input.py": "company",

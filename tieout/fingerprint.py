@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # What decides what is published; Python too, since rows, metrics and identities are made by it. Pages and the
 # command line only show it.
-_MAKING = ("doors", "ingest", "master_data", "metrics", "tie", "transform")
+_MAKING = ("doors", "ingest", "master_data", "metrics", "privacy", "tie", "transform")
 DEFINING = ("sources", "dbt_project", "expectations", *(f"tieout/{part}" for part in _MAKING))
 _SUFFIXES = {".py", ".sql", ".yml", ".yaml", ".csv"}
 

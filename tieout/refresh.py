@@ -168,6 +168,29 @@ def _refresh(
     )
 
 
+def publish_held(settings: Settings, progress: Progress, now: datetime) -> Outcome:
+    """Verify and publish what the warehouse holds, built already; no source is asked. The caller holds the lock."""
+    sources = read_sources(settings.sources)
+    run_id = f"R{now:%Y%m%dT%H%M%S%f}"
+    opened(settings, sources, run_id, now)
+    said = verify(settings, progress, run_id, now)
+    if said.blocking:
+        message = f"{len(said.blocking)} strong rules do not hold; nothing was published."
+        outcome = Outcome(Exit.STRONG_RULE_BROKEN, "blocked", "\n".join([message, *map(str, said.blocking)]))
+    else:
+        fingerprint = inputs(settings, reservations(settings, sources))
+        certificate = publish(settings, progress, said, run_id, fingerprint, now)
+        outcome = Outcome(
+            Exit.OK if certificate.certified else Exit.NOT_CERTIFIED,
+            "published",
+            f"published {certificate.publish_id}",
+            certificate.publish_id,
+            certificate=certificate,
+        )
+    _close_run(settings, run_id, outcome.state, outcome.message)
+    return outcome
+
+
 # --- steps ----------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from tieout.cli import (
     demo,
     dev,
     drift,
+    erase,
     inbox,
     master,
     metric,
@@ -67,6 +68,7 @@ app.command("backfill", rich_help_panel=INCOMING)(refresh.backfill)
 app.add_typer(prove.app, name="prove", rich_help_panel=SAFE)
 app.command("replay", rich_help_panel=SAFE)(replay.replay)
 app.add_typer(storage.app, name="storage", rich_help_panel=SAFE)
+app.command("erase", rich_help_panel=SAFE)(erase.erase)
 app.add_typer(source.app, name="source", rich_help_panel=CONNECT)
 app.command("profile", rich_help_panel=CONNECT)(profile.profile)
 app.add_typer(process.app, name="process", rich_help_panel=CONNECT)

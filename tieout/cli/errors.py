@@ -18,6 +18,7 @@ def expected() -> tuple[type[BaseException], ...]:
     from tieout.ingest.errors import IngestError
     from tieout.master_data.types import MasterDataError
     from tieout.metrics.errors import MetricError
+    from tieout.privacy.classes import UnclassifiedError
     from tieout.refresh import Busy
     from tieout.standards.dictionary import StandardsError
     from tieout.tie.claims import ClaimError
@@ -39,5 +40,6 @@ def expected() -> tuple[type[BaseException], ...]:
         SuiteError,
         TieError,
         TransformError,
+        UnclassifiedError,
         UnpublishableError,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sources.contract import Source, contract_version
-from tieout.engine import literal
+from tieout.engine import connect, literal
 from tieout.fingerprint import table_hash
 from tieout.ingest.drift import Holds, baseline, grown, judge
 from tieout.ingest.landing import WHOLE_TABLE, Landing, Manifest, batch_id
@@ -77,6 +77,7 @@ def land(
     if verdict.held and _waits_already(landing, source.name, name, got):
         return (), verdict.notes
     instant = landing.instant(source.name, name, now)
+    gone = _without_erased(source, name, landing, draft, got, now)
     manifest = Manifest(
         source=source.name,
         stream=name,
@@ -100,9 +101,32 @@ def land(
         evolved=verdict.evolved,
         held=verdict.held,
         requests=got.requests,
+        expired=gone,
         seconds=round(got.seconds, 3),
     )
     return (landing.commit(draft, manifest),), verdict.notes
+
+
+def _without_erased(
+    source: Source,
+    name: str,
+    landing: Landing,
+    draft: Path,
+    got: Received,
+    now: datetime,
+) -> dict[str, str]:
+    """Persons who were erased do not come back; what was fetched is known by its hash as the source said it."""
+    from tieout.privacy.erased import erased
+
+    people = erased(landing.root)
+    if people is None:
+        return {}
+    from tieout.privacy.batches import draft_cleaned
+
+    files = tuple(file for file in (got.data, got.keys) if file)
+    kept = tuple(file for file in (got.seen,) if file)
+    with connect() as con:  # the door's own may be inside a read-only snapshot of its system
+        return draft_cleaned(con, source, name, draft, files, kept, people, now)
 
 
 def _waits_already(landing: Landing, source: str, stream: str, got: Received) -> bool:

@@ -118,7 +118,7 @@ def _import() -> None:
 def main(home: str, project: str) -> None:
     """Parse, then compile; one at a time for an installation, a second one leaves at once."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.nice(5)  # the run itself goes first
+    os.nice(19)  # the run itself goes first; what this makes is needed after loading only
     settings = Settings(Path(home), Path(project))
     target(settings).mkdir(parents=True, exist_ok=True)
     with (target(settings) / "ahead.lock").open("a") as lock:

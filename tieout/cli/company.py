@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -63,13 +64,15 @@ def company(
     with_other = _is_on(settings, "hc_")
     with PostgresServer(folder / "postgres").running() as server:
         if build:
-            _build("huaxin", folder, server.superuser_dsn())
-            if with_other:
-                before = _built(other)
-                wanted = _wanted(before, scale=scale, seed=seed, until=until)
-                said = _build("huachen", other, server.superuser_dsn(), **wanted)
-                if "written:" in said and not _lives_on(before, _built(other)):
-                    _forget(settings, "hc_")
+            with ThreadPoolExecutor(1, thread_name_prefix="huaxin") as beside:
+                huaxin = beside.submit(_build, "huaxin", folder, server.superuser_dsn())
+                if with_other:
+                    before = _built(other)
+                    wanted = _wanted(before, scale=scale, seed=seed, until=until)
+                    said = _build("huachen", other, server.superuser_dsn(), **wanted)
+                    if "written:" in said and not _lives_on(before, _built(other)):
+                        _forget(settings, "hc_")
+                huaxin.result()
         _announce(folder / "doors.env")
         runs = with_other and (other / "doors.env").is_file()
         with _emulators(other) if runs else nullcontext():

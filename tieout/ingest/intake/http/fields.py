@@ -63,6 +63,12 @@ class Fields:
         self.look = look
         self._shapes: dict[Steps, set[Steps]] = {}
         self._null: dict[Steps, set[str]] = {}
+        # Fields that something below is asked for; every page asks again, so they are found out once.
+        self._deep = {
+            ".".join(steps[:length])
+            for steps in (path.split(".") for path in look.paths)
+            for length in range(1, len(steps))
+        }
 
     def new(self, rows: list[Any], above: Steps = ()) -> dict[str, str]:
         """The fields that these rows show for the first time (or for the first time with a value)."""
@@ -76,7 +82,7 @@ class Fields:
         for name in dict.fromkeys(name for shape in sorted(shapes, key=len, reverse=True) for name in shape):
             steps = (*above, name)
             dotted = ".".join(steps)
-            deep = any(path.startswith(dotted + ".") for path in self.look.paths)
+            deep = dotted in self._deep
             inside = dotted in self.look.below
             if not (deep or inside or name in null or name in fresh_names):
                 continue

@@ -101,6 +101,7 @@ def tms(tmp_path: Path) -> SmallSource:
 TOGETHER = {
     "test_erase_group.py": "group",
     "test_group.py": "group",
+    "test_group_facts.py": "group",
     "test_master_data.py": "group",
     "test_bad_input.py": "company",
     "test_door.py": "company",

@@ -20,6 +20,8 @@ from sandbox.huachen.world.calendar import local_day
 from sandbox.huachen.world.history import LAST
 from sandbox.store import Row, Table
 
+pytestmark = pytest.mark.slow
+
 SEED, DAYS = 2026, (date(2024, 5, 15), date(2025, 6, 30))
 ZERO = Decimal(0)
 Name = tuple[str, str]  # system, table

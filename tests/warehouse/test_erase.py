@@ -25,6 +25,8 @@ from tieout.privacy.search import Search
 from tieout.privacy.tokens import PSEUDONYM, EraseError
 from tieout.progress import Silent
 
+pytestmark = pytest.mark.slow
+
 CRASHES = ("erase-begun", "erase-decided", "erase-batch", "erase-rows", "erase-landing", "erase-keys")
 
 

@@ -147,13 +147,36 @@ def _refresh(
         transform(settings, progress)
         ahead.wait()
         measure(settings, progress)
-        said = verify(settings, progress, run_id, now)
+        return _published(settings, progress, run_id, fingerprint, now, loaded)
     except TransformError as error:
         return Outcome(Exit.NOT_BUILT, "failed", str(error), loaded=loaded)
+
+
+def publish_held(settings: Settings, progress: Progress, now: datetime) -> Outcome:
+    """Verify and publish what the warehouse holds, built already; no source is asked. The caller holds the lock."""
+    sources = read_sources(settings.sources)
+    run_id = f"R{now:%Y%m%dT%H%M%S%f}"
+    opened(settings, sources, run_id, now)
+    fingerprint = inputs(settings, reservations(settings, sources))
+    outcome = _published(settings, progress, run_id, fingerprint, now, before="")
+    _close_run(settings, run_id, outcome.state, outcome.message)
+    return outcome
+
+
+def _published(
+    settings: Settings,
+    progress: Progress,
+    run_id: str,
+    fingerprint: str,
+    now: datetime,
+    loaded: int = 0,
+    *,
+    before: str = ", the last publish stays",
+) -> Outcome:
+    """Verify what was built, and publish it unless a strong rule is broken; `before` says what readers have then."""
+    said = verify(settings, progress, run_id, now)
     if said.blocking:
-        message = (
-            f"{len(said.blocking)} strong rules do not hold; nothing was published, the last publish stays."
-        )
+        message = f"{len(said.blocking)} strong rules do not hold; nothing was published{before}."
         return Outcome(
             Exit.STRONG_RULE_BROKEN, "blocked", "\n".join([message, *map(str, said.blocking)]), loaded=loaded
         )
@@ -166,29 +189,6 @@ def _refresh(
         loaded,
         certificate,
     )
-
-
-def publish_held(settings: Settings, progress: Progress, now: datetime) -> Outcome:
-    """Verify and publish what the warehouse holds, built already; no source is asked. The caller holds the lock."""
-    sources = read_sources(settings.sources)
-    run_id = f"R{now:%Y%m%dT%H%M%S%f}"
-    opened(settings, sources, run_id, now)
-    said = verify(settings, progress, run_id, now)
-    if said.blocking:
-        message = f"{len(said.blocking)} strong rules do not hold; nothing was published."
-        outcome = Outcome(Exit.STRONG_RULE_BROKEN, "blocked", "\n".join([message, *map(str, said.blocking)]))
-    else:
-        fingerprint = inputs(settings, reservations(settings, sources))
-        certificate = publish(settings, progress, said, run_id, fingerprint, now)
-        outcome = Outcome(
-            Exit.OK if certificate.certified else Exit.NOT_CERTIFIED,
-            "published",
-            f"published {certificate.publish_id}",
-            certificate.publish_id,
-            certificate=certificate,
-        )
-    _close_run(settings, run_id, outcome.state, outcome.message)
-    return outcome
 
 
 # --- steps ----------------------------------------------------------------------------------------

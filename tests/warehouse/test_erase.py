@@ -260,6 +260,11 @@ def test_a_name_in_a_column_of_class_l2_is_never_called_erased(office):
     assert done.person.left == {"欧阳丽": "hr.employee.city is L2 (1 cells)"}
     assert not prove(office.settings).holds
 
+    contract = office.settings.sources / "hr" / "source.yaml"
+    contract.write_text(contract.read_text().replace("city: {type: text}", "city: {type: text, class: L3}"))
+    office.erase()  # the same command again, as the proof says
+    assert prove(office.settings).holds
+
 
 def test_a_row_let_in_by_hand_stays_in(office):
     ((record_hash,),) = office.rows("select record_hash from ops.quarantine")

@@ -79,10 +79,10 @@ def erase(
             )
             return
         said = steps.prove(settings(), leave_out=_SYSTEMS)
-        if said.holds and not done.person.left:
+        if said.holds:
             steps.forget(settings())
     say_proof(said, done.person)
-    sys.exit(0 if said.holds and not done.person.left else 1)
+    sys.exit(0 if said.holds else 1)
 
 
 def say_person(person: Person) -> None:
@@ -162,8 +162,8 @@ def say_proof(said: Proof, person: Person) -> None:
     for words, lines in (
         ("Left", [f"{place}: {count}" for place, count in places.most_common()]),
         (
-            "Left in columns of a lower class",
-            [f"{masked(value)}: {why}" for value, why in person.left.items()],
+            "Stood in columns of a lower class when it began: say `class: L3` there",
+            [f"{masked(value)}: {why}" for value, why in person.left.items() if not said.holds],
         ),
         ("Changed", [line for item in said.compared for line in item.differ]),
     ):
@@ -173,7 +173,7 @@ def say_proof(said: Proof, person: Person) -> None:
                 print(f"  {line}")
             if len(lines) > _SHOWN:
                 print(f"  … and {len(lines) - _SHOWN} more")
-    if not said.holds or person.left:
+    if not said.holds:
         print("\nNot proved. Mend what is named above, then repeat the same command.", file=sys.stderr)
     kinds = {"total": "totals", "identity": "identities", "key": "counts of keys", "record": "master key"}
     same = ", ".join(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
+
+from tieout.whole import write_whole
 
 
 def passwords_file(home: Path) -> Path:
@@ -38,11 +39,5 @@ def ensure_passwords(file: Path, logins: Iterable[str]) -> dict[str, str]:
         missing = [login for login in wanted if login not in known]
         if missing:
             known |= {login: secrets.token_urlsafe(24) for login in missing}
-            part = file.with_suffix(".part")
-            part.unlink(missing_ok=True)
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
-                json.dump(known, handle, indent=2)
-                handle.flush()
-                os.fsync(handle.fileno())
-            part.replace(file)
+            write_whole(file, json.dumps(known, indent=2), private=True)
     return {login: known[login] for login in wanted}

@@ -34,6 +34,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tieout.whole import write_whole
+
 if TYPE_CHECKING:
     import psutil
 
@@ -256,7 +258,7 @@ class PostgresServer:
             log_file = str(self.log_folder / "start.log")
             started = self._pg_ctl("start", "-t", "60", "-l", log_file, "-o", f"-p {port}")
             if started.returncode == 0:
-                _write_private(self.home / "port", f"{port}\n")
+                write_whole(self.home / "port", f"{port}\n", private=True)
                 return True
             if self._fixed_port is not None or _port_is_free(port):
                 break  # not a matter of the port
@@ -285,12 +287,12 @@ class PostgresServer:
         log_folder.chmod(0o700)
         secret = home / "superuser"
         if not secret.exists():
-            _write_private(secret, secrets.token_urlsafe(24) + "\n")
+            write_whole(secret, secrets.token_urlsafe(24) + "\n", private=True)
         for half in home.glob("cluster-*.part"):
             shutil.rmtree(half)
         part = home / f"cluster-{os.getpid()}.part"
         password = home / "initdb.password"  # initdb reads a file, and as another user than we may be
-        _write_private(password, secret.read_text())
+        write_whole(password, secret.read_text(), private=True)
         give(password, account)
         try:
             self._tool(
@@ -337,8 +339,10 @@ class PostgresServer:
             home.mkdir(mode=0o700)
             give(home, account)
             token = secrets.token_hex(8)
-            _write_private(home / "token", token)
-            _write_private(self.data / "location", json.dumps({"home": str(home), "token": token}) + "\n")
+            write_whole(home / "token", token, private=True)
+            write_whole(
+                self.data / "location", json.dumps({"home": str(home), "token": token}) + "\n", private=True
+            )
             log.warning(
                 "%s cannot be reached by the user %s; the cluster is in %s", self.data, account.name, home
             )
@@ -354,7 +358,7 @@ class PostgresServer:
         account = server_account()
         lines = [f"{name} = '{value}'" for name, value in CONFIGURATION.items()]
         for name, text in {"tieout.conf": "\n".join(lines) + "\n", "pg_hba.conf": HBA}.items():
-            _write_private(self.cluster / name, text)
+            write_whole(self.cluster / name, text, private=True)
             give(self.cluster / name, account)
         main = self.cluster / "postgresql.conf"
         if "include 'tieout.conf'" not in main.read_text():
@@ -625,17 +629,6 @@ def _read_text(path: Path) -> str | None:
         return path.read_text()
     except FileNotFoundError:
         return None
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file only its owner can read, whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _own_or_refuse(folder: Path, account: Account | None) -> None:

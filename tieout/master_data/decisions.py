@@ -71,7 +71,7 @@ class Decision(Strict):
     @property
     def id(self) -> str:
         """Its name for ever; follows from its content, so a file that was edited is noticed."""
-        tail = hashlib.sha256(_text(self).encode()).hexdigest()[:8]
+        tail = hashlib.sha256(written(self).encode()).hexdigest()[:8]
         return f"{datetime.fromisoformat(self.at):%Y%m%dT%H%M%S%f}Z-{tail}"
 
     @property
@@ -141,7 +141,7 @@ def decide(
             f"{entity}: this decision is not complete ({explained(error).replace('Value error, ', '')}). "
             f"Nothing was decided. Say what exactly, who decides and why."
         ) from None
-    write_whole(entity_folder(home, entity) / FOLDER / f"{decision.id}.json", _text(decision) + "\n")
+    write_whole(entity_folder(home, entity) / FOLDER / f"{decision.id}.json", written(decision) + "\n")
     return decision
 
 
@@ -188,7 +188,8 @@ def _revoked(every: list[Decision]) -> set[str]:
     return revoked
 
 
-def _text(decision: Decision) -> str:
+def written(decision: Decision) -> str:
+    """A decision as its file has it; its id follows from it."""
     said = decision.model_dump(exclude_none=True)
     return json.dumps(said, ensure_ascii=False, indent=2, sort_keys=True)
 

@@ -31,7 +31,7 @@ _HISTORY = "__history"  # of a raw table (tieout.ingest.tables)
 _THEN = "as_known_then"  # database of the views as of a moment
 _MOMENT = "known_at"  # session variable: the moment
 _STATE = "ops.record_moment"
-_COLUMNS = "entity, record_id, source_system, is_active, changed_at, attributes"
+_COLUMNS = ("entity", "record_id", "source_system", "is_active", "changed_at", "attributes")
 _VERSION = """
     entity text, record_id text, source_system text, is_active boolean, changed_at text, attributes text,
     known_from timestamptz, is_gone boolean
@@ -122,10 +122,13 @@ def record_versions(
                 _add(con, then, records, moment)
     if moments[done:]:
         _add(con, records, records, moments[-1][0])
-    count = _rows(con, "select count(*) from record_version")[0][0]
-    con.execute(f"delete from {_STATE}")
-    for moment, chain in moments:
-        con.execute(f"insert into {_STATE} values (?, ?, ?)", [moment, chain, count])
+    seen, chains = [moment for moment, _ in moments], [chain for _, chain in moments]
+    con.execute(
+        f"create or replace table {_STATE} as"
+        " select unnest($1::bigint[]) as moment, unnest($2::text[]) as chain,"
+        " (select count(*) from record_version) as versions",
+        [seen, chains],
+    )
     return con.sql("from record_version").to_arrow_table()
 
 
@@ -163,7 +166,6 @@ def golden_versions(
             )
         select
             * exclude (known_from, number),
-            case when number > 1 then known_from end as known_from,
             case when number > 1 then known_from else '-infinity'::timestamptz end as valid_from,
             lead(known_from, 1, 'infinity'::timestamptz)
                 over (partition by master_key, record_id order by known_from) as valid_to
@@ -389,13 +391,13 @@ def _add(
         with last as (
             from record_version qualify row_number() over (partition by entity, record_id order by known_from desc) = 1
         )
-        select {", ".join(f"now.{column.strip()}" for column in _COLUMNS.split(","))}, make_timestamptz({moment}), false
+        select {", ".join(f"now.{column}" for column in _COLUMNS)}, make_timestamptz({moment}), false
         from record_now as now left join last using (entity, record_id)
         where last.record_id is null or last.is_gone
             or (now.is_active, now.changed_at, now.attributes)
                 is distinct from (last.is_active, last.changed_at, last.attributes)
         union all
-        select {", ".join(f"last.{column.strip()}" for column in _COLUMNS.split(","))}, make_timestamptz({moment}), true
+        select {", ".join(f"last.{column}" for column in _COLUMNS)}, make_timestamptz({moment}), true
         from last anti join record_now using (entity, record_id)
         where not last.is_gone
         """

@@ -88,7 +88,8 @@ def compare(snapshots: Path, since: str | None = None, *, monthly: bool = False)
     with duckdb.connect() as con:
         for name, path in (("before", chosen[-1]), ("now", current)):
             con.execute(f"attach {literal(str(path))} as {name} (read_only)")
-        moves, rows = _moves(con, facts := _facts(con), monthly=monthly)
+        facts = _facts(con)
+        moves, rows = _moves(con, facts, monthly=monthly)
         totals, other = _totals(con, facts)
     before, after = (path.stem.removeprefix("tieout-") for path in (chosen[-1], current))
     moved = len({move.fact for move in moves})

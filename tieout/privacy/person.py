@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sources.contract import Source
 from tieout.engine import literal, quoted, relations
+from tieout.ingest.tables import history_table
 from tieout.pages.personal import SHOWN
 from tieout.privacy.erased import EVERYWHERE
 from tieout.privacy.tokens import PSEUDONYM, EraseError, canonical, is_strong
@@ -251,8 +252,8 @@ class _Gathered:
         self, source: Source, name: str, key: str, described: tuple[str, ...], naming: tuple[str, ...]
     ) -> None:
         """Rows of a list of people: one row a person, under a key of one column, found by the record's key."""
-        stream, table = source.streams[name], history(source, name)
-        if len(stream.key) != 1 or history(source, name, plain=True) not in self.there:
+        stream, table = source.streams[name], history_table(source, name)
+        if len(stream.key) != 1 or not _is_there(source, name, self.there):
             return
         personal = [c for c in stream.columns if source.class_of(name, c) not in SHOWN]
         if not personal:
@@ -279,7 +280,7 @@ class _Gathered:
     def _listed_by(self, source: Source, name: str, key: str, described: tuple[str, ...]) -> str | None:
         """The column that has the record's key, if each row has another value there and the row bears the name."""
         stream = source.streams[name]
-        current = f"(select * from {history(source, name)} where _is_current)"
+        current = f"(select * from {history_table(source, name)} where _is_current)"
         bears = " or ".join(f"{_text(c)} = {literal(text)}" for c in stream.columns for text in described)
         for column in stream.columns:
             row = self.con.execute(
@@ -351,7 +352,7 @@ class _Gathered:
                 if spec.type != "text" or source.class_of(name, column) in SHOWN:
                     continue
                 rows = self.con.execute(
-                    f"select {quoted(column)}, count(distinct {quoted(stream.key[0])}) from {history(source, name)}"
+                    f"select {quoted(column)}, count(distinct {quoted(stream.key[0])}) from {history_table(source, name)}"
                     f" where {quoted(column)} in ({listed}) and {_text(stream.key[0])} not in ({mine}) group by 1"
                 ).fetchall()
                 for value, count in rows:
@@ -412,7 +413,7 @@ def occurrences(
             continue
         listed = ", ".join(map(literal, asked))
         parts = [
-            f"select {literal(c)} as said, {quoted(c)} as held from {history(source, name)} where {quoted(c)} in ({listed})"
+            f"select {literal(c)} as said, {quoted(c)} as held from {history_table(source, name)} where {quoted(c)} in ({listed})"
             for c in columns
         ]
         for column, value, count in con.execute(
@@ -426,14 +427,12 @@ def _tables(sources: Mapping[str, Source], there: set[str]) -> Iterator[tuple[So
     for source in sources.values():
         for name, stream in source.streams.items():
             columns = [c for c, spec in stream.columns.items() if spec.type == "text"]
-            if columns and history(source, name, plain=True) in there:
+            if columns and _is_there(source, name, there):
                 yield source, name, columns
 
 
-def history(source: Source, stream: str, *, plain: bool = False) -> str:
-    """The table with every version of a stream's rows."""
-    name = f"{stream}__history"
-    return f"{source.raw_schema}.{name}" if plain else f"{source.raw_schema}.{quoted(name)}"
+def _is_there(source: Source, stream: str, there: set[str]) -> bool:
+    return f"{source.raw_schema}.{stream}" in there
 
 
 def _text(column: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from tieout.master_data.build import DOUBTFUL, ISSUED, REVIEW
 from tieout.master_data.decisions import FOLDER as DECISIONS
-from tieout.master_data.decisions import Decision, decide, decisions
+from tieout.master_data.decisions import Decision, decide, decisions, written
 from tieout.master_data.registry import EDGES, SEGMENTS
 from tieout.master_data.types import ENTITIES, entity_folder
 from tieout.privacy.batches import clean_texts
@@ -99,7 +98,7 @@ def _clean_decisions(folder: Path, renamed: Mapping[str, str], pieces: Mapping[s
             continue
         mended = Decision.model_validate(new)
         names[decision.id] = mended.id
-        write_whole(folder / f"{mended.id}.json", _json(mended))
+        write_whole(folder / f"{mended.id}.json", written(mended) + "\n")
         path.unlink()
         changed += 1
     return changed
@@ -110,10 +109,3 @@ def _said(text: str, pieces: Mapping[str, str]) -> str:
         if old in text:
             text = text.replace(old, new)
     return text
-
-
-def _json(decision: Decision) -> str:
-    return (
-        json.dumps(decision.model_dump(exclude_none=True), ensure_ascii=False, indent=2, sort_keys=True)
-        + "\n"
-    )

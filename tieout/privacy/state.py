@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tieout.privacy.person import Person
+from tieout.whole import write_whole
 
 FILE = "erasing.json"
 
@@ -43,12 +44,7 @@ def read(home: Path) -> UnderWay | None:
 
 def write(home: Path, state: UnderWay) -> None:
     """Whole or not at all, readable by its owner only."""
-    draft = home / f".{FILE}-{os.getpid()}"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(asdict(state), file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(home / FILE)
+    write_whole(home / FILE, json.dumps(asdict(state), ensure_ascii=False), private=True)
 
 
 def finish(home: Path) -> None:

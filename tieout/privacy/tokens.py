@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tieout.ingest.errors import IngestError
+from tieout.whole import write_whole
 
 FOLDER = "_erasures"
 KEY = "key"
@@ -81,11 +82,5 @@ def tokens(landing_root: Path, *, make: bool = False) -> Tokens:
                 f"the key of earlier erasures is missing ({FOLDER}/{KEY} in the landing). Nothing was read: without it, "
                 f"persons who were erased would come back. Restore the file from a backup of the landing."
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{KEY}-{os.getpid()}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(os.urandom(32).hex())
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_whole(path, os.urandom(32).hex(), private=True)
     return Tokens(bytes.fromhex(path.read_text(encoding="utf-8").strip()))

@@ -58,7 +58,7 @@ def parse(settings: Settings) -> Path:
 
     Raises: TransformError with dbt's own words.
     """
-    with _describing(settings, target(settings)):
+    with _describing(target(settings), definition_version(settings.project)):
         _invoke(settings, ["parse"])
     return target(settings) / MANIFESTS[0]
 
@@ -71,7 +71,8 @@ def prepare(settings: Settings, drafts: Path) -> None:
 
     Raises: TransformError with dbt's own words.
     """
-    with _describing(settings, drafts):
+    version = definition_version(settings.project)
+    with _describing(drafts, version):
         manifest = _invoke(settings, ["parse"], into=drafts)
         elsewhere = {"TIEOUT_WAREHOUSE": str(drafts / settings.warehouse.name)}  # SQL names it as it will be
         command = [
@@ -83,7 +84,7 @@ def prepare(settings: Settings, drafts: Path) -> None:
         ]
         result = _invoke(settings, command, into=drafts, manifest=manifest, environ=elsewhere)
     nodes = [item.node for item in result.results if item.node.resource_type == "model"]
-    write_views(nodes, definition_version(settings.project), drafts / VIEWS)
+    write_views(nodes, version, drafts / VIEWS)
 
 
 def adopt(settings: Settings, drafts: Path) -> None:
@@ -96,12 +97,11 @@ def adopt(settings: Settings, drafts: Path) -> None:
 
 
 @contextmanager
-def _describing(settings: Settings, folder: Path) -> Generator[bool]:
-    """A block in which dbt may write MANIFESTS into `folder`; yields whether it has to.
+def _describing(folder: Path, version: str) -> Generator[bool]:
+    """A block in which dbt may write MANIFESTS of these definitions into `folder`; yields whether it has to.
 
     dbt would write them twice in every build; they say the same until a definition changes.
     """
-    version = definition_version(settings.project)
     said = folder / _DESCRIBED
     known = (
         all((folder / name).is_file() for name in (*MANIFESTS, _DESCRIBED)) and said.read_text() == version
@@ -130,32 +130,33 @@ def build(
 
     Raises: TransformError naming every failed node and where the log lies.
     """
+    version = definition_version(settings.project)
     if not keep_views or select is not None:
-        return _build(settings, report, select)
+        return _build(settings, report, version, select)
     with connect(settings.warehouse) as con:
-        version = _view_version(con, settings)
-        kept = _views_built(con) == f"{version} {_views(con)}"
+        depend_on = _view_version(con, version)
+        kept = _views_built(con) == f"{depend_on} {_views(con)}"
         if not kept:
             con.execute("delete from ops.views_built")  # a build that fails half-way leaves some of each
-            made = make_views(con, target(settings) / VIEWS, definition_version(settings.project))
+            made = make_views(con, target(settings) / VIEWS, version)
     if kept:
-        return _build(settings, report, _BUT_VIEWS)
+        return _build(settings, report, version, _BUT_VIEWS)
     nodes = [Node(name, "model", "success", 0.0, "") for name in made.names]
     for node in nodes:
         report(node)
-    nodes += _build(settings, report, " ".join([_BUT_VIEWS, *made.others]) if nodes else None)
+    nodes += _build(settings, report, version, " ".join([_BUT_VIEWS, *made.others]) if nodes else None)
     with connect(settings.warehouse) as con:
-        con.execute(f"insert into ops.views_built values ({literal(f'{version} {_views(con)}')})")
+        con.execute(f"insert into ops.views_built values ({literal(f'{depend_on} {_views(con)}')})")
     return nodes
 
 
-def _view_version(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
+def _view_version(con: duckdb.DuckDBPyConnection, version: str) -> str:
     """What views depend on: the definitions, and the columns of the raw tables under them."""
     columns = con.execute(
         "select schema_name, table_name, column_name, data_type from duckdb_columns()"
         " where schema_name like 'raw_%' order by all"
     ).fetchall()
-    return definition_version(settings.project) + hashlib.sha256(repr(columns).encode()).hexdigest()[:16]
+    return version + hashlib.sha256(repr(columns).encode()).hexdigest()[:16]
 
 
 def _views_built(con: duckdb.DuckDBPyConnection) -> str | None:
@@ -174,7 +175,9 @@ def _views(con: duckdb.DuckDBPyConnection) -> int:
     return row[0] if row else 0
 
 
-def _build(settings: Settings, report: Callable[[Node], None], select: str | None) -> list[Node]:
+def _build(
+    settings: Settings, report: Callable[[Node], None], version: str, select: str | None
+) -> list[Node]:
     command = ["build", *(["--select", *select.split()] if select else [])]
     nodes: list[Node] = []
 
@@ -182,7 +185,7 @@ def _build(settings: Settings, report: Callable[[Node], None], select: str | Non
         nodes.append(node)
         report(node)
 
-    with _describing(settings, target(settings)) as write:
+    with _describing(target(settings), version) as write:
         _invoke(settings, [*command, *([] if write else ["--no-write-json"])], finished)
     failed = [node for node in nodes if node.state in {"error", "fail"}]
     if failed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,23 +36,14 @@ def write_views(nodes: Sequence[Any], version: str, path: Path) -> None:
         nodes: dbt's compiled view models.
         version: Of the definitions they are compiled from.
     """
-    waiting = {node.unique_id: node for node in nodes}
+    below = {node.unique_id: set(node.depends_on.nodes) for node in nodes}
+    views = {node.unique_id: node for node in nodes}
     made: dict[str, dict[str, str]] = {}
-    found = True
-    while found:
-        found = [
-            node
-            for node in waiting.values()
-            if all(name.startswith("source.") or name in made for name in node.depends_on.nodes)
-        ]
-        for node in found:
-            made[node.unique_id] = {
-                "schema": node.schema,
-                "relation": node.relation_name,
-                "sql": node.compiled_code,
-            }
-            del waiting[node.unique_id]
-    others = [node.name for node in waiting.values()]
+    for name in TopologicalSorter(below).static_order():
+        if name in views and all(one.startswith("source.") or one in made for one in below[name]):
+            node = views[name]
+            made[name] = {"schema": node.schema, "relation": node.relation_name, "sql": node.compiled_code}
+    others = [node.name for name, node in views.items() if name not in made]
     path.write_text(json.dumps({"version": version, "made": made, "others": others}), encoding="utf-8")
 
 

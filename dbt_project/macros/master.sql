@@ -124,3 +124,19 @@
     select {{ key }} || '|' || version as {{ entity }}_version_key, *
     from versions
 {%- endmacro %}
+
+{# Attributes of a customer or supplier → columns of its dimension, for `dimension_history`. #}
+{% macro party_attributes(entity) -%}
+    {%- do return(
+        {
+            "code": entity ~ "_code",
+            "name": entity ~ "_name",
+            "short_name": "short_name",
+            "credit_code": "credit_code",
+            "country_code": "country_code",
+            "city": "city",
+            "address": "street",
+            "phone": "phone",
+        }
+    ) -%}
+{%- endmacro %}

@@ -106,6 +106,7 @@ TOGETHER = {
     "test_bad_input.py": "company",
     "test_door.py": "company",
     "test_known_totals.py": "company",
+    "test_three_sales.py": "company",
     "test_trace.py": "company",
     "test_dagster.py": "refresh",
     "test_prove_replay.py": "refresh",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import tempfile
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 # Bringing rows in takes so much memory for DuckDB's buffers, whatever the size of a table; what does not fit is
 # spilled to disk. It leaves room for Python and the drivers below 600 MB (docs/proofs.md, issue 3).
 INGEST_MEMORY = "400MB"
+# A writer waits so long for readers of the file: `tieout tie` or a notebook must not end a refresh.
+PATIENCE_SECONDS = 30.0
 # An extension that is not on disk is an error, never a download.
 OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
@@ -31,10 +34,11 @@ def connect(
     Args:
         memory: Bound of DuckDB's buffers, such as INGEST_MEMORY; four fifths of the machine's, if not given.
         ordered: Rows keep their order also where memory is bounded.
-    """
-    import duckdb
 
-    con = duckdb.connect(str(path), read_only=read_only, config=dict(OFFLINE))
+    Raises: duckdb.IOException if another process writes the file, or reads what is to be written and goes on
+        doing so for PATIENCE_SECONDS.
+    """
+    con = _once(str(path), read_only=True) if read_only else _opened(str(path))
     con.execute("set timezone = 'UTC'")
     con.execute("set enable_progress_bar = false")  # it would write into what a command prints
     if memory:
@@ -46,6 +50,26 @@ def connect(
             spill = Path(tempfile.gettempdir()) / f"tieout-spill-{os.getpid()}"
             con.execute(f"set temp_directory = {literal(str(spill))}")
     return con
+
+
+def _once(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect(path, read_only=read_only, config=dict(OFFLINE))
+
+
+def _opened(path: str) -> duckdb.DuckDBPyConnection:
+    """The file, to be written; readers are waited for, since they end soon and nobody else writes."""
+    import duckdb
+
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return _once(path, read_only=False)
+        except duckdb.IOException as error:
+            if "lock" not in str(error) or time.monotonic() >= until:
+                raise
+            time.sleep(0.05)
 
 
 def extension_file(name: str) -> Path:

@@ -108,10 +108,10 @@ TOGETHER = {
     "test_known_totals.py": "company",
     "test_three_sales.py": "company",
     "test_trace.py": "company",
-    "test_dagster.py": "refresh",
-    "test_prove_replay.py": "refresh",
-    "test_refresh.py": "refresh",
-    "test_renamed_column.py": "refresh",
+    "test_dagster.py": "company",
+    "test_prove_replay.py": "company",
+    "test_refresh.py": "company",
+    "test_renamed_column.py": "company",
     "test_whole_erp.py": "whole_erp",
 }
 

@@ -364,12 +364,13 @@ def measure(settings: Settings, progress: Progress) -> None:
 
 
 def verify(settings: Settings, progress: Progress, run_id: str, now: datetime) -> Verdict:
-    """Run the expectation suites and read the identities; both are written to `ops`.
+    """Run the expectation suites, ask the facts to keep their measures' types, read the identities; all go to `ops`.
 
     Raises: SuiteError, TieError if they cannot run at all.
     """
     from expectations.suite import record as record_checks
     from expectations.suite import run_suites
+    from tieout.metrics.mixing import record as record_types
     from tieout.tie.results import record as record_identities
 
     progress.start("verify")
@@ -380,6 +381,7 @@ def verify(settings: Settings, progress: Progress, run_id: str, now: datetime) -
     with connect(settings.warehouse) as con:
         con.execute("begin")
         record_checks(con, run_id, checks, now)
+        record_types(con, run_id, now)
         record_identities(con, run_id, now)
         con.execute("commit")
         said = judged(settings, con, run_id)

@@ -53,23 +53,28 @@ def dbt_sources(source: Source) -> str:
 def generated_files(settings: Settings) -> dict[Path, str]:
     """Every generated file of the project and the text it must have.
 
-    Raises: UnclassifiedError if a column has no class, BusMatrixError if the matrix has holes.
+    Raises: UnclassifiedError if a column has no class, BusMatrixError if the matrix has holes, DefinitionError if a
+        metric breaks a rule.
     """
     from tieout.metrics.definitions import read_yaml
     from tieout.metrics.glossary import glossary
+    from tieout.metrics.marts import read_marts
+    from tieout.metrics.rules import require
     from tieout.privacy import classes
     from tieout.tie.generate import sync as identities
     from tieout.transform.bus_matrix import bus_matrix
 
     models = settings.dbt_project / "models"
     classes.refuse_unclassified(models)
+    definitions = read_yaml(models / "metrics")
+    require(definitions, read_marts(models))
     return {
         **{
             models / "staging" / name / f"_{name}__sources.yml": dbt_sources(source)
             for name, source in read_sources(settings.sources).items()
         },
         **{settings.project / path: text for path, text in identities(settings.project).items()},
-        settings.project / "docs" / "glossary.md": glossary(read_yaml(models / "metrics")),
+        settings.project / "docs" / "glossary.md": glossary(definitions),
         settings.project / "docs" / "bus-matrix.md": bus_matrix(models / "marts"),
     }
 

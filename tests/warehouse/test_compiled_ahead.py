@@ -9,15 +9,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.warehouse.test_metric_layer import COMPANY, MARTS, definitions
+from tests.warehouse.test_metric_layer import COMPANY, MANIFEST, MARTS, definitions
 from tieout.engine import connect
 from tieout.fingerprint import schema_hashes
 from tieout.metrics import layer
 from tieout.metrics.definitions import read
 from tieout.metrics.layer import COMPILED, Layer, build_layer, compile_ahead
 
-# The net of the company's orders counts drafts too; names and everything else stay.
-OTHER = COMPANY.replace("case when is_booked then amount_cny end", "amount_txn")
+# The net of the company's orders has turned its sign; names and everything else stay.
+OTHER = COMPANY.replace("case when is_booked then amount_cny end", "case when is_booked then -amount_cny end")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def compiled(tmp_path_factory) -> Path:
     """dbt's target folder, with metrics compiled ahead; tests change a copy."""
     folder = tmp_path_factory.mktemp("compiled")
     written(folder, COMPANY)
-    (folder / "manifest.json").write_text(json.dumps({"nodes": {}, "semantic_models": {}}))
+    (folder / "manifest.json").write_text(json.dumps(MANIFEST))
     compile_ahead(read(folder / "semantic_manifest.json"), folder / COMPILED)
     return folder
 

@@ -194,6 +194,30 @@ create table raw_shop.move as
     select cast(source_record as bigint) as id, 'batch-3' as _batch_id, 'public.move' as _origin, rowid + 1 as _row
     from marts.fct_stock_leg;
 """
+# What dbt's manifest says of the columns.
+_CNY = {"unit": "CNY", "currency": "CNY", "tax": "excluded"}
+_COLUMNS = {
+    "fct_order": {
+        "order_date": {"time_role": "ordered"},
+        "currency_code": {},
+        "is_booked": {},
+        "amount_txn": {"unit": "currency_code", "currency": "document", "tax": "excluded"},
+        "amount_cny": _CNY,
+    },
+    "fct_shipment": {"ship_date": {"time_role": "shipped"}, "amount_cny": _CNY, "amount_eur": _CNY},
+    "fct_stock_day": {"balance_date": {"time_role": "balance"}, "closing_qty": {"unit": "uom_code"}},
+}
+MANIFEST = {
+    "nodes": {
+        f"model.{mart}": {
+            "resource_type": "model",
+            "name": mart,
+            "columns": {name: {"name": name, "config": {"meta": meta}} for name, meta in columns.items()},
+        }
+        for mart, columns in _COLUMNS.items()
+    },
+    "semantic_models": {},
+}
 KEYS = {("shop", "order"): ("id",), ("shop", "shipment"): ("no",), ("shop", "move"): ("id",)}
 D = Decimal
 
@@ -209,7 +233,7 @@ def build(con: duckdb.DuckDBPyConnection, folder: Path, text: str = COMPANY):
     manifest = folder / "manifest.json"
     semantic = folder / "semantic_manifest.json"
     semantic.write_text(definitions(folder / "yaml", text).text, encoding="utf-8")
-    manifest.write_text(json.dumps({"nodes": {}, "semantic_models": {}}), encoding="utf-8")
+    manifest.write_text(json.dumps(MANIFEST), encoding="utf-8")
     return build_layer(con, semantic, manifest)
 
 

@@ -58,6 +58,8 @@ class Meta(BaseModel):
     replaces: tuple[str, ...] = ()
     # At least one of these dimensions must be asked for (or fixed), else unlike things would be added.
     requires_by: tuple[str, ...] = ()
+    # Why a formula may add different dates of a process, or divide by another tax basis or currency.
+    mixed: str | None = Field(default=None, min_length=20)
     # Dimension sets that are compiled ahead and materialised in metrics.metric_values.
     by: tuple[tuple[str, ...], ...] = ()
     # A snapshot's rows have no source rows of their own; these do.

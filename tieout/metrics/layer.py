@@ -2,10 +2,11 @@
 
 - one wide view per saved query export, with native types;
 - `metric_values`: one row per metric, grain, dimension set, period and dimension values;
-- `metric_catalog`: what each metric means;
+- `metric_catalog`: what each metric means; `metric_word`: which word means which metric;
 - `metric('sales_order_amount_net', grain := 'month', dims_by := 'customer_code')`: a table macro that
   answers from `metric_values` and raises an error for a name that does not exist;
-- `compiled_query`, `trace_plan`, `semantic_manifest`: what `answer` and `trace` need to work without dbt.
+- `compiled_query`, `trace_plan`, `semantic_manifest`: what `answer` and `trace` need to work without dbt;
+- `fact_check`: what the data must keep for the units, currencies and tax bases of the measures to be true.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from typing import TYPE_CHECKING
 from tieout.engine import literal, quoted
 from tieout.metrics.answer import dim_set
 from tieout.metrics.definitions import Definitions, Export, Metric, read
+from tieout.metrics.dictionary import words
 from tieout.metrics.errors import DefinitionError
+from tieout.metrics.marts import Marts, marts_in
+from tieout.metrics.mixing import fact_checks, stored
 from tieout.metrics.rules import require
 from tieout.metrics.trace import plan_of
 from tieout.whole import write_whole
@@ -49,6 +53,12 @@ _TABLES = {
         primary key (metric_name, time_grain, dim_set)""",
     "export_query": "export_name text primary key, sql text, compile_version text",
     "trace_plan": "metric_name text primary key, plan text",
+    "metric_word": """
+        word text, language text, department text, metric_name text, kind text,
+        primary key (word, metric_name, kind)""",
+    "fact_check": """
+        fact text, check_id text, title text, owner text, from_rows text, broken_if text,
+        primary key (fact, check_id)""",
     "semantic_manifest": "content_hash text primary key, content text",
     "metric_values": """
         metric_name text, time_grain text, dim_set text, period_start date, dims text,
@@ -62,6 +72,8 @@ _COMMENTS = {
     "compiled_query": "已编译的查询 / Compiled SQL by metric, grain and dimension set",
     "export_query": "宽表视图的查询 / SQL of the wide views",
     "trace_plan": "追溯路径 / How a cell leads to its rows",
+    "metric_word": "口径词：哪个说法是哪个指标 / Which word means which metric, and in which department",
+    "fact_check": "计量类型检查：数据须守住单位、币种、税 / What the rows of a fact must keep for its measures to be true",
     "semantic_manifest": "指标定义原文 / The definitions themselves",
 }
 
@@ -82,7 +94,7 @@ def build_layer(con: duckdb.DuckDBPyConnection, semantic_manifest: Path, manifes
     Args:
         con: The warehouse, no transaction open; the marts are built.
         semantic_manifest: dbt's `semantic_manifest.json`; SQL that was compiled ahead lies beside it.
-        manifest: dbt's `manifest.json`; only its column comments are read.
+        manifest: dbt's `manifest.json`; only what it says of columns is read.
 
     Raises: DefinitionError if a rule is broken or a definition does not fit the marts; the schema stays
         as it was.
@@ -90,11 +102,13 @@ def build_layer(con: duckdb.DuckDBPyConnection, semantic_manifest: Path, manifes
     import duckdb
 
     definitions = read(semantic_manifest)
-    require(definitions)
+    document = json.loads(manifest.read_text(encoding="utf-8"))
+    marts = marts_in(document)
+    require(definitions, marts)
     con.execute("begin transaction")
     try:
         ahead = _compiled_ahead(semantic_manifest.with_name(COMPILED), definitions)
-        layer = _build(con, definitions, ahead, _column_titles(manifest))
+        layer = _build(con, definitions, ahead, marts, _column_titles(document))
         con.execute("commit")
     except duckdb.Error as error:
         con.execute("rollback")
@@ -142,7 +156,11 @@ def _made_from(definitions: Definitions) -> str:
 
 
 def _build(
-    con: duckdb.DuckDBPyConnection, definitions: Definitions, ahead: _Known, titles: dict[str, str]
+    con: duckdb.DuckDBPyConnection,
+    definitions: Definitions,
+    ahead: _Known,
+    marts: Marts,
+    titles: dict[str, str],
 ) -> Layer:
     def has_values(name: str, names: tuple[str, ...], grain: str | None) -> bool:
         """Dimension sets are materialised at the grains people report in; the total also by day and week."""
@@ -177,6 +195,8 @@ def _build(
         for name in definitions.metrics
     ]
     _fill(con, "trace_plan", plans)
+    _fill(con, "metric_word", [word.row for word in words(definitions)])
+    _fill(con, "fact_check", [stored(check) for check in fact_checks(definitions, marts)])
     content_hash = hashlib.sha256(definitions.text.encode()).hexdigest()[:16]
     _fill(con, "semantic_manifest", [(content_hash, definitions.text)])
     for (name, names), (_, by_grain) in queries.items():
@@ -357,9 +377,8 @@ def _drop_stale_views(con: duckdb.DuckDBPyConnection, exports: set[str]) -> None
                 con.execute(f"drop view if exists metrics.{quoted(name)}")
 
 
-def _column_titles(manifest: Path) -> dict[str, str]:
+def _column_titles(document: dict) -> dict[str, str]:
     """Comment of each dimension by the compiler's name: its label, and the mart column's description."""
-    document = json.loads(manifest.read_text(encoding="utf-8"))
     titles: dict[str, str] = {}
     for model in document.get("semantic_models", {}).values():
         node = document["nodes"].get(next(iter(model["depends_on"]["nodes"]), ""), {})

@@ -1,7 +1,7 @@
 """Rules a metric definition must keep. Each stands for a wrong number somebody once saw.
 
-`violations` only looks at definitions: no data, no compiler. CI and `build_layer` both run it, so a rule
-that is broken stops the refresh before anything is computed.
+`violations` only looks at definitions: no data, no compiler. `tieout sync --check` and `build_layer` both run it, so
+a rule that is broken stops the change, and the refresh before anything is computed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from tieout.metrics.definitions import Definitions, Metric
 from tieout.metrics.errors import DefinitionError
+from tieout.metrics.marts import Marts
+from tieout.metrics.types import role_violations, type_violations
 
 _NAME = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+)+$")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -30,8 +32,12 @@ class Violation:
         return f"{self.subject}: {self.message} [{self.rule}]"
 
 
-def violations(definitions: Definitions) -> list[Violation]:
-    """Every rule broken by every definition, in a stable order."""
+def violations(definitions: Definitions, marts: Marts | None = None) -> list[Violation]:
+    """Every rule broken by every definition, in a stable order.
+
+    Args:
+        marts: What the columns are; without them nothing is said of units, currencies, tax bases and dates.
+    """
     found: list[Violation] = []
     for metric in definitions.metrics.values():
         try:
@@ -43,14 +49,17 @@ def violations(definitions: Definitions) -> list[Violation]:
     for metric in definitions.metrics.values():
         for rule, check in _METRIC_RULES.items():
             found += [Violation(rule, metric.name, text) for text in check(definitions, metric)]
+        if marts is not None:
+            for rule, typed in _TYPE_RULES.items():
+                found += [Violation(rule, metric.name, text) for text in typed(definitions, marts, metric)]
     for rule, check_all in _RULES.items():
         found += [Violation(rule, subject, text) for subject, text in check_all(definitions)]
     return found
 
 
-def require(definitions: Definitions) -> None:
+def require(definitions: Definitions, marts: Marts | None = None) -> None:
     """Raises: DefinitionError listing every violation."""
-    found = violations(definitions)
+    found = violations(definitions, marts)
     if found:
         lines = "\n".join(f"  {item}" for item in found)
         raise DefinitionError(f"{len(found)} metric rules are broken; nothing was compiled:\n{lines}")
@@ -127,6 +136,8 @@ def _additivity(definitions: Definitions, metric: Metric) -> Iterator[str]:
             yield f"measure {measure.name} must say `non_additive_dimension`, or days are added up"
         if said == "additive" and measure.non_additive:
             yield f"measure {measure.name} is not additive over time: say `additivity: semi_additive`"
+        if measure.non_additive and measure.window_choice != "max":
+            yield f"measure {measure.name} must say `window_choice: max`: the last day of the period, not the first"
 
 
 def _units(definitions: Definitions, metric: Metric) -> Iterator[str]:
@@ -195,6 +206,11 @@ _METRIC_RULES: dict[str, Callable[[Definitions, Metric], Iterator[str]]] = {
     "time-role": _time_roles,
     "dimensions": _dimensions,
     "supported": _supported,
+}
+
+_TYPE_RULES: dict[str, Callable[[Definitions, Marts, Metric], Iterator[str]]] = {
+    "types": type_violations,
+    "dates": role_violations,
 }
 
 

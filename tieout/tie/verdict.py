@@ -69,7 +69,8 @@ def verdict(con: duckdb.DuckDBPyConnection, run_id: str) -> Verdict:
     checks = con.execute(
         """
         select 'check', table_name || '.' || check_id, title, severity = 'critical', status,
-            coalesce(unexpected_count || ' rows', observed, ''), owner
+            -- which rows, where somebody wrote them down
+            coalesce(unexpected_count || ' rows' || coalesce(': ' || observed, ''), observed, ''), owner
         from ops.check_result where run_id = ? order by table_name, check_id
         """,
         [run_id],

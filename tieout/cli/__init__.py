@@ -15,6 +15,7 @@ from tieout.cli import (
     inbox,
     master,
     metric,
+    metrics,
     process,
     profile,
     prove,
@@ -56,6 +57,7 @@ app.command("status", rich_help_panel=DAILY)(status.status)
 app.command("serve", rich_help_panel=DAILY)(serve.serve)
 app.command("dev", rich_help_panel=DAILY)(dev.dev)
 app.command("metric", rich_help_panel=QUESTIONS)(metric.metric)
+app.add_typer(metrics.app, name="metrics", rich_help_panel=QUESTIONS)
 app.command("tie", rich_help_panel=QUESTIONS)(tie.tie)
 app.add_typer(master.app, name="master", rich_help_panel=QUESTIONS)
 app.add_typer(standards.app, name="standards", rich_help_panel=QUESTIONS)

@@ -234,10 +234,13 @@ def _plan(con: duckdb.DuckDBPyConnection, name: str) -> Plan:
     row = con.execute(f"select plan from metrics.trace_plan where metric_name = {literal(name)}").fetchone()
     if row is None:
         raise unknown("metric", name, ())
-    raw = json.loads(str(row[0]))
-    raw["joins"] = {key: Join(**value) for key, value in raw["joins"].items()}
-    raw["inputs"] = tuple(Operand(**value) for value in raw["inputs"])
-    return Plan(**raw)
+    return plan_from_json(json.loads(str(row[0])))
+
+
+def plan_from_json(raw: dict) -> Plan:
+    """A plan as `metrics.trace_plan` keeps it."""
+    joins = {key: Join(**value) for key, value in raw["joins"].items()}
+    return Plan(**{**raw, "joins": joins, "inputs": tuple(Operand(**value) for value in raw["inputs"])})
 
 
 def _rows(

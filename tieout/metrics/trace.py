@@ -234,7 +234,12 @@ def _plan(con: duckdb.DuckDBPyConnection, name: str) -> Plan:
     row = con.execute(f"select plan from metrics.trace_plan where metric_name = {literal(name)}").fetchone()
     if row is None:
         raise unknown("metric", name, ())
-    raw = json.loads(str(row[0]))
+    return plan_from(str(row[0]))
+
+
+def plan_from(text: str) -> Plan:
+    """A plan as `metrics.trace_plan` stores it."""
+    raw = json.loads(text)
     raw["joins"] = {key: Join(**value) for key, value in raw["joins"].items()}
     raw["inputs"] = tuple(Operand(**value) for value in raw["inputs"])
     return Plan(**raw)

@@ -22,6 +22,7 @@ from tieout.cli import (
     query,
     refresh,
     replay,
+    report,
     sandbox,
     serve,
     source,
@@ -59,6 +60,7 @@ app.command("metric", rich_help_panel=QUESTIONS)(metric.metric)
 app.command("tie", rich_help_panel=QUESTIONS)(tie.tie)
 app.add_typer(master.app, name="master", rich_help_panel=QUESTIONS)
 app.add_typer(standards.app, name="standards", rich_help_panel=QUESTIONS)
+app.add_typer(report.app, name="report", rich_help_panel=QUESTIONS)
 app.command("trace", rich_help_panel=QUESTIONS)(trace.trace)
 app.command("query", rich_help_panel=QUESTIONS)(query.query)
 app.command("controls", rich_help_panel=INCOMING)(controls.controls)

@@ -23,7 +23,7 @@ ASPECTS = ("amounts", "holds", "flags", "time", "scope")
 # A department closes its books a few days early or late; beyond that it is another calendar.
 CUT_OFF_DAYS = 10
 # Days after the end of a period on which a report may have been drawn.
-_DRAWN_AFTER = range(0, 16)
+_DRAWN_AFTER = range(16)
 # A dimension with more members than this: only the largest are tried one by one.
 MOST_MEMBERS = 120
 # Months that end on the 25th, the 20th, the 15th are common; others are possible.
@@ -84,7 +84,9 @@ def _holds(rows: Rows) -> Iterator[Change]:
         for other, (_, _, mask) in enumerate(rows.holds):
             if other != place:
                 others &= mask
-        said = Both(f"不论是否「{title.zh.removeprefix('是否')}」也计入", f"rows counted without the condition {name}")
+        said = Both(
+            f"不论是否「{title.zh.removeprefix('是否')}」也计入", f"rows counted without the condition {name}"
+        )
         yield Change("holds", "status", said, 2.0 + log2(len(rows.holds)), others)
 
 
@@ -92,19 +94,26 @@ def _flags(rows: Rows, counted: np.ndarray) -> Iterator[Change]:
     """Rows left out by what they are: returns, goods, drafts, kinds of documents."""
     negative = rows.amounts < 0
     if negative[counted].any():
-        yield Change("flags", "returns", Both("退货（负数行）未减", "returns (negative rows) left out"), 1.5, ~negative)
+        yield Change(
+            "flags", "returns", Both("退货（负数行）未减", "returns (negative rows) left out"), 1.5, ~negative
+        )
     spread = log2(2 * len(rows.flags) + 2)
     for name, (title, mask) in rows.flags.items():
         for value, left in ((True, ~mask), (False, mask)):
             if (~left & counted).any() and (left & counted).any():
                 word = "是" if value else "否"
-                said = Both(f"未计 {title.zh}＝{word} 的行", f"rows with {name} = {str(value).lower()} left out")
+                said = Both(
+                    f"未计 {title.zh}＝{word} 的行", f"rows with {name} = {str(value).lower()} left out"
+                )
                 yield Change("flags", _cause_of(name), said, 2.0 + spread, left)
     for name, (title, values) in rows.kinds.items():
         for value in sorted(set(values[counted])):
             left = values != value
             if (left & counted).any():
-                said = Both(f"未计 {title.zh} 为 {value or '空'} 的行", f"rows with {name} = {value or 'nothing'} left out")
+                said = Both(
+                    f"未计 {title.zh} 为 {value or '空'} 的行",
+                    f"rows with {name} = {value or 'nothing'} left out",
+                )
                 yield Change("flags", _cause_of(f"{name} {value}"), said, 3.0 + spread, left)
 
 
@@ -113,7 +122,18 @@ def _cause_of(name: str) -> str:
         return "returns"
     if "currency" in name:
         return "currency"
-    states = ("draft", "cancel", "open", "posted", "booked", "status", "done", "closed", "reconciled", "invoice_method")
+    states = (
+        "draft",
+        "cancel",
+        "open",
+        "posted",
+        "booked",
+        "status",
+        "done",
+        "closed",
+        "reconciled",
+        "invoice_method",
+    )
     return "status" if any(word in name for word in states) else "scope"
 
 
@@ -127,7 +147,9 @@ def _time(rows: Rows, start: date, end: date, within: np.ndarray) -> Iterator[Ch
         mask = rows.within(None if running else first, last)
         return Change("time", "timing", Both(zh, en), bits, mask)
 
-    others = [name for name in rows.days if name and not rows.titles[name].en.lower().startswith("day planned")]
+    others = [
+        name for name in rows.days if name and not rows.titles[name].en.lower().startswith("day planned")
+    ]
     for name in rows.days:
         if name:
             title = rows.titles[name]
@@ -138,10 +160,22 @@ def _time(rows: Rows, start: date, end: date, within: np.ndarray) -> Iterator[Ch
         step = timedelta(days=days)
         bits = 3.0 + log2(4 * CUT_OFF_DAYS)
         yield change(start, end - step, f"最后 {days} 天未计", f"the last {days} days left out", bits)
-        yield change(start, end + step, f"含下期前 {days} 天", f"the first {days} days of the next period included", bits)
+        yield change(
+            start,
+            end + step,
+            f"含下期前 {days} 天",
+            f"the first {days} days of the next period included",
+            bits,
+        )
         if not running:
             yield change(start + step, end, f"最初 {days} 天未计", f"the first {days} days left out", bits)
-            yield change(start - step, end, f"含上期末 {days} 天", f"the last {days} days of the period before included", bits)
+            yield change(
+                start - step,
+                end,
+                f"含上期末 {days} 天",
+                f"the last {days} days of the period before included",
+                bits,
+            )
     yield from _calendars(change, start, end, running)
     for name in others:
         spread = log2(len(others) * len(_DRAWN_AFTER))
@@ -150,7 +184,10 @@ def _time(rows: Rows, start: date, end: date, within: np.ndarray) -> Iterator[Ch
             mask = within & rows.within(None, day, name)
             if mask.sum() < within.sum():
                 title = rows.titles[name]
-                said = Both(f"只含{title.zh}在 {day} 之前的行", f"only rows whose {name} is before {day}: drawn before the close")
+                said = Both(
+                    f"只含{title.zh}在 {day} 之前的行",
+                    f"only rows whose {name} is before {day}: drawn before the close",
+                )
                 yield Change("time", "timing", said, 4.0 + spread, mask)
 
 
@@ -160,13 +197,17 @@ def _calendars(change, start: date, end: date, running: bool) -> Iterator[Change
         return
     for day in range(2, 29):
         first, last = _on(_months(start, -1), day), _on(_months(end, -1), day)
-        bits = (2.0 if day in _USUAL_FIRST_DAYS else 4.0) + log2(len(_USUAL_FIRST_DAYS) if day in _USUAL_FIRST_DAYS else 50)
+        bits = (2.0 if day in _USUAL_FIRST_DAYS else 4.0) + log2(
+            len(_USUAL_FIRST_DAYS) if day in _USUAL_FIRST_DAYS else 50
+        )
         zh = f"本部门的月从 {day} 日到次月 {day - 1} 日（{first} 至 {last - timedelta(days=1)}）"
         en = f"months from the {_nth(day)} to the {_nth(day - 1)} ({first} – {last - timedelta(days=1)})"
         yield change(first, last, zh, en, bits)
         first, last = _on(start, day), _on(end, day)
         zh = f"从 {day} 日起算（{first} 至 {last - timedelta(days=1)}）"
-        yield change(first, last, zh, f"months from the {_nth(day)} ({first} – {last - timedelta(days=1)})", bits + 1)
+        yield change(
+            first, last, zh, f"months from the {_nth(day)} ({first} – {last - timedelta(days=1)})", bits + 1
+        )
     if running:
         return
     length = (end.year - start.year) * 12 + end.month - start.month
@@ -179,8 +220,16 @@ def _calendars(change, start: date, end: date, running: bool) -> Iterator[Change
     if length > 1:
         for month in range(length):
             first = _months(start, month)
-            yield change(first, _months(first, 1), f"只有 {first:%Y-%m}", f"only {first:%Y-%m}", 3.0 + log2(length))
-            yield change(start, first, f"只到 {first:%Y-%m} 之前", f"only the months before {first:%Y-%m}", 3.0 + log2(length))
+            yield change(
+                first, _months(first, 1), f"只有 {first:%Y-%m}", f"only {first:%Y-%m}", 3.0 + log2(length)
+            )
+            yield change(
+                start,
+                first,
+                f"只到 {first:%Y-%m} 之前",
+                f"only the months before {first:%Y-%m}",
+                3.0 + log2(length),
+            )
 
 
 def _months(day: date, step: int) -> date:
@@ -215,9 +264,8 @@ def _scope(
         members = _largest(rows, values, counted & default)
         if len(members) < 2:
             continue
-        bits = 2.5 + log2(len(members)) + log2(len(rows.members))
-        for member in members:
-            mask = values == member
+        bits = 2.5 + log2(len(members)) + log2(len(rows.members)) / 2
+        for member, mask in members.items():
             if member:
                 said = Both(f"未含{label} {member}", f"{dimension} {member} left out")
                 yield Change("scope", "scope", said, bits, default & ~mask)
@@ -238,24 +286,24 @@ def _filtered(
     said = Both(f"未按{label}筛选（含全部）", f"not limited to {dimension} {mine}")
     yield Change("scope", "scope", said, 2.0, others)
     values = rows.members[dimension]
-    members = [member for member in _largest(rows, values, counted & others) if member not in ("", mine)]
+    members = _largest(rows, values, counted & others)
     bits = 3.0 + log2(len(members) + 1)
-    for member in members:
-        mask = values == member
-        instead = Both(f"{label}是 {member} 而非 {mine}", f"{dimension} {member} instead of {mine}")
-        beside = Both(f"{label}多含了 {member}", f"{dimension} {member} included beside {mine}")
-        yield Change("scope", "scope", instead, bits, others & mask)
-        yield Change("scope", "scope", beside, bits, others & (mask | (values == mine)))
+    own = values == mine
+    for member, mask in members.items():
+        if member not in ("", mine):
+            instead = Both(f"{label}是 {member} 而非 {mine}", f"{dimension} {member} instead of {mine}")
+            beside = Both(f"{label}多含了 {member}", f"{dimension} {member} included beside {mine}")
+            yield Change("scope", "scope", instead, bits, others & mask)
+            yield Change("scope", "scope", beside, bits, others & (mask | own))
 
 
-def _largest(rows: Rows, values: np.ndarray, counted: np.ndarray) -> list[str]:
-    """The members of the rows that count, those with the largest amounts first."""
+def _largest(rows: Rows, values: np.ndarray, counted: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows of each member that counts, those with the largest amounts first."""
     import numpy as np
 
-    members, codes = np.unique(values[counted], return_inverse=True)
-    if len(members) == 0:
-        return []
+    members, codes = np.unique(values, return_inverse=True)
     sizes = np.zeros(len(members), np.int64)
-    np.add.at(sizes, codes, np.abs(rows.amounts[counted]))
-    order = np.argsort(-sizes, kind="stable")[:MOST_MEMBERS]
-    return [str(members[place]) for place in order]
+    np.add.at(sizes, codes[counted], np.abs(rows.amounts[counted]))
+    present = np.unique(codes[counted])
+    order = present[np.argsort(-sizes[present], kind="stable")][:MOST_MEMBERS]
+    return {str(members[place]): codes == place for place in order}

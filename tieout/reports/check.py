@@ -10,6 +10,7 @@ from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tieout.engine import literal, quoted
 from tieout.metrics.answer import answer, dim_set, is_member, parse_period
 from tieout.metrics.errors import MetricError, TraceMismatch
 from tieout.metrics.trace import Plan
@@ -108,7 +109,9 @@ class _Checker:
         # All claims of a file are answered from the same rows.
         self.first = min((_first(span) for span in spans), default=None)
         self.last = max((span.end + _MARGIN for span in spans), default=None)
-        self.titles = {name: words.title(name) for known in words.metrics.values() for name in known.metric.dimensions}
+        self.titles = {
+            name: words.title(name) for known in words.metrics.values() for name in known.metric.dimensions
+        }
 
     def compared(self, claim: Claim) -> tuple[Known, Decimal | None, Decimal]:
         governed = self._governed(claim.metric, claim.span, claim.by)
@@ -144,7 +147,11 @@ class _Checker:
         """
         rows = reading.rows
         first = reading.start if rows.kind == "rows" else None
-        cell = rows.counted & rows.within(first, rows.until(reading.start, reading.end)) & rows.of(reading.filters)
+        cell = (
+            rows.counted
+            & rows.within(first, rows.until(reading.start, reading.end))
+            & rows.of(reading.filters)
+        )
         from_rows = amount(int(rows.amounts[cell].sum())) if cell.any() else None
         if not self._is_stored(claim.metric, claim.span, claim.by):
             return from_rows
@@ -168,8 +175,6 @@ class _Checker:
         """Whether the metric's own SQL is at hand; compiling it now would take a second for each question."""
         if not span.calendar:
             return False
-        from tieout.engine import literal
-
         return bool(
             self.con.execute(
                 f"select 1 from metrics.compiled_query where metric_name = {literal(known.name)}"
@@ -179,35 +184,15 @@ class _Checker:
 
     def _answered(self, known: Known, span: Span, filters: Mapping[str, str]) -> Decimal | None:
         if not span.calendar:
-            raise MetricError(f"{known.name} is a formula: it has a figure for months, quarters and years, not for {span.text}.")
+            raise MetricError(
+                f"{known.name} is a formula: it has a figure for months, quarters and years, not for {span.text}."
+            )
         rows = answer(self.con, known.name, period=span.text, where=dict(filters)).rows
         value = rows[0][-1] if rows else None
         return None if value is None else Decimal(str(value)) if isinstance(value, float) else Decimal(value)
 
     def _sum(self, plan: Plan, span: Span, filters: Mapping[str, str]) -> tuple[Decimal, int]:
-        """The rows of a cell added up by SQL: for metrics that are only compared, not explained."""
-        joins, conditions = [], [f"({plan.amount}) is not null"]
-        for number, (name, member) in enumerate(filters.items()):
-            join = plan.joins[name]
-            if join.relation is None:
-                conditions.append(is_member(f"({join.expr})", member))
-                continue
-            joins.append(
-                f"left join (select ({join.primary_key}) as _key, ({join.expr}) as _member from {join.relation}) as dim{number}"
-                f" on fact.{join.foreign_key} = dim{number}._key"
-            )
-            conditions.append(is_member(f"dim{number}._member", member))
-        if plan.kind == "rows":
-            conditions.append(f"({plan.time}) >= date '{span.start}'")
-        end = f"date '{span.end}'"
-        if plan.kind == "last":
-            day = plan.snapshot_day
-            end = f"(select max({day}) + 1 from {plan.snapshot} where {day} >= date '{span.start}' and {day} < {end})"
-        conditions.append(f"({plan.time}) < {end}")
-        row = self.con.execute(
-            f"select coalesce(sum({plan.amount}), 0), count(*) from {plan.relation} as fact {' '.join(joins)}"
-            f" where {' and '.join(conditions)}"
-        ).fetchone()
+        row = self.con.execute(_cell_sql(plan, span, filters)).fetchone()
         total, count = row if row else (0, 0)
         return Decimal(str(total)), int(count)
 
@@ -239,12 +224,17 @@ class _Checker:
             and set(claim.by) <= set(known.metric.dimensions) and not known.metric.requires_by
         ]  # fmt: skip
         found = []
-        for known in others:
+        if not others:
+            return found
+        cells = " union all ".join(f"({_cell_sql(known.plan, claim.span, claim.by)})" for known in others)
+        totals = self.con.execute(cells).fetchall()  # in the order of the parts
+        for known, (total, count) in zip(others, totals, strict=True):
             shares = bool(bases & {base_of(word) for word in known.words})
-            total, count = self._sum(known.plan, claim.span, claim.by)
-            meets = count and abs(total - claim.figure.value) <= claim.figure.step / 2
+            meets = count and abs(Decimal(str(total)) - claim.figure.value) <= claim.figure.step / 2
             if shares or meets:
-                found.append(self._reading(known, claim.span, claim.by, 1.0 if shares else 3.0 + log2(len(others))))
+                found.append(
+                    self._reading(known, claim.span, claim.by, 1.0 if shares else 3.0 + log2(len(others)))
+                )
         return found
 
     # --- formulas ---------------------------------------------------------------------------------
@@ -264,7 +254,11 @@ class _Checker:
             if other is not None and abs(value - other) <= step / 2:
                 causes = (Cause(title[0], title[1], other - base),)
                 if value != other:
-                    causes += (Cause("rounding", Both(f"四舍五入到 {step:f}", f"rounded to {step:f}"), value - other),)
+                    causes += (
+                        Cause(
+                            "rounding", Both(f"四舍五入到 {step:f}", f"rounded to {step:f}"), value - other
+                        ),
+                    )
                 found.append(Explanation(causes, Decimal(0), 2.0))
         if (one := slip(base, value)) is not None and base:
             found.append(one)
@@ -272,14 +266,46 @@ class _Checker:
 
     def _formula_otherwise(self, claim: Claim):
         for other in self.words.metrics.values():
-            if other.name != claim.metric.name and other.metric.unit == claim.metric.metric.unit and set(claim.by) <= set(other.metric.dimensions):
+            if (
+                other.name != claim.metric.name
+                and other.metric.unit == claim.metric.metric.unit
+                and set(claim.by) <= set(other.metric.dimensions)
+            ):
                 said = Both(f"这是「{other.metric.label}」", f"this is {other.name} ({other.metric.label})")
                 yield ("definition", said), self._governed(other, claim.span, claim.by)
         for name in claim.by:
             rest = {key: member for key, member in claim.by.items() if key != name}
             if dim_set(rest) == "all" or self._is_stored(claim.metric, claim.span, rest):
-                said = Both(f"未按{self.titles.get(name, name)}筛选", f"not limited to {name} {claim.by[name]}")
+                said = Both(
+                    f"未按{self.titles.get(name, name)}筛选", f"not limited to {name} {claim.by[name]}"
+                )
                 yield ("scope", said), self._answered(claim.metric, claim.span, rest)
+
+
+def _cell_sql(plan: Plan, span: Span, filters: Mapping[str, str]) -> str:
+    """The rows of a cell added up, for metrics that are compared and not explained: total, rows."""
+    joins, conditions = [], [f"({plan.amount}) is not null"]
+    for number, (name, member) in enumerate(filters.items()):
+        join = plan.joins[name]
+        if join.relation is None:
+            conditions.append(is_member(f"({join.expr})", member))
+            continue
+        joins.append(
+            f"left join (select ({join.primary_key}) as _key, ({join.expr}) as _member from {join.relation}) as dim{number}"
+            f" on fact.{quoted(str(join.foreign_key))} = dim{number}._key"
+        )
+        conditions.append(is_member(f"dim{number}._member", member))
+    if plan.kind == "rows":
+        conditions.append(f"({plan.time}) >= date '{span.start}'")
+    end = f"date '{span.end}'"
+    if plan.kind == "last":
+        day = plan.snapshot_day
+        end = f"(select max({day}) + 1 from {plan.snapshot} where {day} >= date '{span.start}' and {day} < {end})"
+    conditions.append(f"({plan.time}) < {end}")
+    return (
+        f"select cast(coalesce(sum({plan.amount}), 0) as decimal(38, 8)), count(*) from {plan.relation} as fact"
+        f" {' '.join(joins)} where {' and '.join(conditions)}"
+    )
 
 
 def _first(span: Span) -> date:
@@ -288,8 +314,6 @@ def _first(span: Span) -> date:
 
 
 def _calendar(span: Span) -> tuple[str, ...]:
-    if span.calendar:
+    if (span.start.day == 1 and span.end.day == 1) or span.calendar:
         return ()
     return (f"{span.text} is no calendar month, quarter or year: compared for exactly these days",)
-
-

@@ -147,17 +147,15 @@ def read_claims(
         unread += reader.unread
         notes += reader.notes
     if not claims and not unread:
-        raise ReportError(
-            "\n".join(problems) if problems else f"{file.name}: has a header but no figure below it."
-        )
+        # Where one sheet has a table, only that it is empty is worth saying.
+        said_of_it = [f"{file.name}: no line has a figure."] if len(problems) < len(grids) else problems
+        raise ReportError("\n".join(said_of_it) + " Nothing was compared.")
     # A cover page or a sheet of instructions is no table; a sheet that is one and cannot be read is not passed over.
     notes += problems
     return Handed(file.name, tuple(claims), tuple(unread), tuple(notes))
 
 
-def _columns(
-    grid: Grid, words: Vocabulary, said: Mapping[str, Known], ignore: Sequence[str]
-) -> _Columns:
+def _columns(grid: Grid, words: Vocabulary, said: Mapping[str, Known], ignore: Sequence[str]) -> _Columns:
     """The header of a sheet: the first row that says where metric, period and value stand.
 
     Raises: ReportError if there is none, or a column of it is not understood.
@@ -181,7 +179,9 @@ def _columns(
                 ("数值/value", "value" in likest.roles or likest.periods or likest.metrics),
             ) if not there
         ]  # fmt: skip
-        raise ReportError(f"row {likest.header} looks like the header, but has no column {' and no column '.join(lacking)}.")
+        raise ReportError(
+            f"row {likest.header} looks like the header, but has no column {' and no column '.join(lacking)}."
+        )
     raise ReportError(
         "has no header: no row names 指标/metric, 期间/period and 数值/value. `tieout report template` writes one to fill in."
     )
@@ -236,7 +236,12 @@ def _refuse_unknown(found: _Columns, cells: Sequence[str], words: Vocabulary, ig
     if "value" in found.roles or found.periods:
         used -= set(found.metrics)
     for place, cell in enumerate(cells):
-        if cell and place not in used and plain(cell) not in left_out and _ROLE_OF.get(plain(cell)) != "ignored":
+        if (
+            cell
+            and place not in used
+            and plain(cell) not in left_out
+            and _ROLE_OF.get(plain(cell)) != "ignored"
+        ):
             every = [*words.headers, *_ROLE_OF]
             near = get_close_matches(plain(cell), every, n=3, cutoff=0.5)
             hint = f" Near: {' or '.join(near)}." if near else ""
@@ -298,7 +303,11 @@ class _Reader:
     def _naming(self, cells: Sequence[str]) -> list[str]:
         """Cells that name what a row is: a total is written in the first of them."""
         roles = self.columns.roles
-        return [_cell(cells, at) for at in (roles.get("metric"), roles.get("period"), roles.get("document"), 0) if at is not None]
+        return [
+            _cell(cells, at)
+            for at in (roles.get("metric"), roles.get("period"), roles.get("document"), 0)
+            if at is not None
+        ]
 
     def _valued(self) -> list[int]:
         columns = self.columns
@@ -397,22 +406,28 @@ class _Reader:
                 return []
             known = meant[0]
             if plain(first.word) not in map(plain, known.words):
-                notes.append(f"{first.word} of {first.department or 'this file'} is {known.metric.label} {known.name}")
+                notes.append(
+                    f"{first.word} of {first.department or 'this file'} is {known.metric.label} {known.name}"
+                )
         return [self._claim(entries, known, notes)]
 
     def _claim(self, entries: Sequence[_Entry], known: Known, notes: Sequence[str]) -> Claim:
         first = entries[0]
-        filters = tuple(
-            self.words.filter(known, names, value) for names, value in first.members.items()
-        )
-        if first.currency and known.metric.currency == "document" and "currency_code" in known.metric.dimensions:
+        filters = tuple(self.words.filter(known, names, value) for names, value in first.members.items())
+        if (
+            first.currency
+            and known.metric.currency == "document"
+            and "currency_code" in known.metric.dimensions
+        ):
             filters += (Filter("currency_code", first.currency, first.currency),)
         elif first.currency and known.metric.currency not in ("none", first.currency):
             raise ReportError(
                 f"is in {first.currency}, {known.name} is in {known.metric.currency}: unlike amounts are not compared. "
                 f"Hand in {known.metric.currency}."
             )
-        if known.metric.requires_by and not {item.dimension for item in filters} & set(known.metric.requires_by):
+        if known.metric.requires_by and not {item.dimension for item in filters} & set(
+            known.metric.requires_by
+        ):
             raise ReportError(
                 f"{known.name} adds nothing without {' or '.join(known.metric.requires_by)}: add such a column."
             )
@@ -422,7 +437,8 @@ class _Reader:
         if first.document:
             details = tuple(Line(entry.document, entry.figure, entry.place) for entry in entries)
             figure = Figure(
-                sum((line.figure.value for line in details), Decimal(0)), min(line.figure.step for line in details)
+                sum((line.figure.value for line in details), Decimal(0)),
+                min(line.figure.step for line in details),
             )
         place = first.place if len(entries) == 1 else f"{first.place}–{entries[-1].place}"
         return Claim(
@@ -457,4 +473,3 @@ def _day(text: str) -> str:
 
 def _cell(cells: Sequence[str], at: int) -> str:
     return cells[at] if at < len(cells) else ""
-

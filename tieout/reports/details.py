@@ -27,7 +27,9 @@ def match(details: Sequence[Line], reading: Reading) -> Explanation:
     for number, lines in claimed.items():
         difference = sum((line.figure.value for line in lines), Decimal(0)) - matching.governed(number)
         if difference:
-            found.setdefault(matching.reason(number, lines), []).append(Document(lines[0].document, difference))
+            found.setdefault(matching.reason(number, lines), []).append(
+                Document(lines[0].document, difference)
+            )
     for number, value in matching.amounts.items():
         if number not in claimed and value:
             cause = ("returns", Both("退货单未计入", "returns left out")) if value < 0 else _LEFT_OUT
@@ -65,7 +67,9 @@ class _Matching:
              ~rows.counted & self.time & self.scope),
             ("scope", Both("范围之外的单据", "documents outside the filter"), rows.counted & self.time & ~self.scope),
         ]  # fmt: skip
-        self._places = [(kind, title, set(self._sums(rows.amounts, mask))) for kind, title, mask in self._elsewhere]
+        self._places = [
+            (kind, title, set(self._sums(rows.amounts, mask))) for kind, title, mask in self._elsewhere
+        ]
 
     def _sums(self, amounts: np.ndarray, mask: np.ndarray) -> dict[str, Decimal]:
         """Number → what it adds; two systems may have the same number."""

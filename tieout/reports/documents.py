@@ -83,7 +83,12 @@ class Items:
             key = (int(self.kinds[place]), int(self.deltas[place]))
             found.setdefault(key, []).append(int(self.documents[place]))
         return [
-            Item(kind, delta, tuple(dict.fromkeys(codes)), _KINDS[kind][2] + log2(max(int(self._sizes[kind]), 1)))
+            Item(
+                kind,
+                delta,
+                tuple(dict.fromkeys(codes)),
+                _KINDS[kind][2] + log2(max(int(self._sizes[kind]), 1)),
+            )
             for (kind, delta), codes in found.items()
         ]
 
@@ -117,12 +122,15 @@ class Around:
     scope: np.ndarray
 
 
-def items_of(rows: Rows, amounts: np.ndarray, counted: np.ndarray, around: Around) -> Items:
+def items_of(
+    rows: Rows, amounts: np.ndarray, counted: np.ndarray, around: Around, *, mistyped: bool
+) -> Items:
     """Every item of a reading.
 
     Args:
         amounts: What each row counts.
         counted: Which rows do.
+        mistyped: With documents that were typed wrongly: ten times as many items.
     """
     import numpy as np
 
@@ -142,7 +150,7 @@ def items_of(rows: Rows, amounts: np.ndarray, counted: np.ndarray, around: Aroun
     for kind, mask in ((NEAR, around.near), (STATUS, around.status), (SCOPE, around.scope)):
         others, added, _ = by_document(rows, amounts, mask & ~counted)
         parts.append((kind, added[added != 0], others[added != 0]))
-    for kind, changed in ((SWAPPED, _swapped), (SHIFTED, _shifted)):
+    for kind, changed in ((SWAPPED, _swapped), (SHIFTED, _shifted)) if mistyped else ():
         for place in np.flatnonzero(kept):
             deltas = np.array(sorted(changed(int(sums[place]))), np.int64)
             parts.append((kind, deltas, np.full(len(deltas), codes[place])))
@@ -177,7 +185,9 @@ def _swapped(value: int) -> set[int]:
     digits = str(abs(value) // (UNITS // 100))  # to the cent
     sign = 1 if value >= 0 else -1
     return {
-        sign * (int(digits[:at] + digits[at + 1] + digits[at] + digits[at + 2 :]) - int(digits)) * (UNITS // 100)
+        sign
+        * (int(digits[:at] + digits[at + 1] + digits[at] + digits[at + 2 :]) - int(digits))
+        * (UNITS // 100)
         for at in range(len(digits) - 1)
         if digits[at] != digits[at + 1]
     }
@@ -193,8 +203,9 @@ def mistyped(true: int, written: int) -> Both | None:
         return Both("两位数字颠倒", "two digits exchanged")
     for power in (10, 100, 1000, 10_000):
         if written == true * power or written * power == true:
-            return Both(f"差 {power} 倍", f"{power:,} times too {'large' if abs(written) > abs(true) else 'small'}")
+            return Both(
+                f"差 {power} 倍", f"{power:,} times too {'large' if abs(written) > abs(true) else 'small'}"
+            )
     if true and written == -true:
         return Both("正负号相反", "the opposite sign")
     return None
-

@@ -200,7 +200,12 @@ class _Space:
             if len(free) == 1:
                 yield chosen, free[0], "", np.rint(first @ weight).astype(np.int64)[:, None]
             else:
-                yield chosen, free[0], free[1], np.rint((first * weight) @ self.stack(free[1]).T).astype(np.int64)
+                yield (
+                    chosen,
+                    free[0],
+                    free[1],
+                    np.rint((first * weight) @ self.stack(free[1]).T).astype(np.int64),
+                )
 
     @cached_property
     def _near(self) -> np.ndarray:
@@ -218,7 +223,8 @@ class _Space:
         around = Around(
             holds & flags & scope & self._near, ~holds & flags & time & scope, holds & flags & time & ~scope
         )
-        return items_of(self.rows, amounts, counted, around)
+        # A slip at one document is looked for where nothing else is wrong.
+        return items_of(self.rows, amounts, counted, around, mistyped=not changes)
 
     @cached_property
     def plain_items(self) -> Items:
@@ -330,9 +336,13 @@ class _Search:
     def _factors(rows: Rows) -> list[tuple[Both, Decimal]]:
         found = []
         for rate in rows.rates:
-            said = f"{rate * 100:f}".rstrip("0").rstrip(".") if "." in f"{rate * 100:f}" else f"{rate * 100:f}"
+            said = (
+                f"{rate * 100:f}".rstrip("0").rstrip(".") if "." in f"{rate * 100:f}" else f"{rate * 100:f}"
+            )
             found.append((Both(f"合计加了 {said}% 税", f"{said} % tax added to the total"), 1 + rate))
-            found.append((Both(f"合计除去了 {said}% 税", f"{said} % tax taken out of the total"), 1 / (1 + rate)))
+            found.append(
+                (Both(f"合计除去了 {said}% 税", f"{said} % tax taken out of the total"), 1 / (1 + rate))
+            )
         return found
 
     def _two_and_document(self, space: _Space) -> list[_Candidate]:
@@ -351,7 +361,11 @@ class _Search:
                 low = np.searchsorted(items.deltas, residual - self.tolerance, "left")
                 high = np.searchsorted(items.deltas, residual + self.tolerance, "right")
                 for at, other in np.argwhere(high > low)[:_MOST_CANDIDATES]:
-                    picked = (*fixed, space.changes[line][at], *([space.changes[column][other]] if column else []))
+                    picked = (
+                        *fixed,
+                        space.changes[line][at],
+                        *([space.changes[column][other]] if column else []),
+                    )
                     found += self._stepped(space, picked)
         return found
 
@@ -375,7 +389,11 @@ class _Search:
         items: tuple[Item, ...] = (),
         scale: tuple[Both, Decimal] | None = None,
     ) -> _Candidate:
-        bits = space.reading.bits + sum(self._bits(change) for change in changes) + sum(item.bits for item in items)
+        bits = (
+            space.reading.bits
+            + sum(self._bits(change) for change in changes)
+            + sum(item.bits for item in items)
+        )
         if scale:
             bits += 2.0 if self.tax else 3.5
         return _Candidate(space, changes, items, scale, bits)
@@ -391,7 +409,9 @@ class _Search:
         for candidate in sorted(candidates, key=lambda item: item.bits)[:_MOST_CANDIDATES]:
             made = self.made(candidate)
             if made.exact:
-                key = tuple(sorted((cause.amount, cause.documents[:5]) for cause in made.causes if cause.documents))
+                key = tuple(
+                    sorted((cause.amount, cause.documents[:5]) for cause in made.causes if cause.documents)
+                )
                 found.setdefault(key or (made.causes[0].title,), replace(made, chance=chance))
             if len(found) >= most:
                 break
@@ -401,11 +421,11 @@ class _Search:
         """Single causes that explain at least half of it, what is left being least."""
         difference = self.target - self.base.total
         found: list[tuple[int, _Candidate]] = []
-        for space in self.spaces:
-            for changes in ((), *((change,) for aspect in ASPECTS for change in space.changes[aspect])):
-                left = abs(self.target - space.sum(changes))
-                if (changes or space is not self.base) and 2 * left <= abs(difference):
-                    found.append((left, self._candidate(space, changes)))
+        singles = [(self.base, (change,)) for aspect in ASPECTS for change in self.base.changes[aspect]]
+        for space, changes in (*singles, *((space, ()) for space in self.spaces[1:])):
+            left = abs(self.target - space.sum(changes))
+            if 2 * left <= abs(difference):
+                found.append((left, self._candidate(space, changes)))
         # Of two that leave about as much, the one that assumes less.
         found.sort(key=lambda item: item[0].bit_length() + item[1].bits / 2)
         made: dict[tuple, Explanation] = {}
@@ -419,11 +439,16 @@ class _Search:
         space, causes = candidate.space, []
         so_far = self.base.total
         if space is not self.base:
-            title = Both(f"这是「{space.reading.label}」", f"this is {space.reading.metric} ({space.reading.label})")
+            title = Both(
+                f"这是「{space.reading.label}」", f"this is {space.reading.metric} ({space.reading.label})"
+            )
             causes.append(Cause("definition", title, amount(space.total - so_far)))
             so_far = space.total
         applied: list[Change] = []
-        for change in sorted(candidate.changes, key=lambda item: ("time", "holds", "flags", "scope", "amounts").index(item.aspect)):
+        for change in sorted(
+            candidate.changes,
+            key=lambda item: ("time", "holds", "flags", "scope", "amounts").index(item.aspect),
+        ):
             before = space.picked(applied)
             applied.append(change)
             after = space.picked(applied)
@@ -432,7 +457,9 @@ class _Search:
             causes.append(Cause(change.cause, change.title, amount(total - so_far), documents, count))
             so_far = total
         for item in candidate.items:
-            share = Document(" | ".join(space.rows.names[code] for code in item.documents[:4]), amount(item.delta))
+            share = Document(
+                " | ".join(space.rows.names[code] for code in item.documents[:4]), amount(item.delta)
+            )
             causes.append(Cause(item.cause, item.title(space.rows), amount(item.delta), (share,), 1))
             so_far += item.delta
         if candidate.scale:
@@ -466,7 +493,11 @@ def rounded(governed: Decimal, claimed: Decimal, step: Decimal) -> Explanation |
     if not half and abs(claimed) > abs(governed):
         return None
     said = f"{step:f}"
-    title = Both(f"四舍五入到 {said}", f"rounded to {said}") if half else Both(f"舍去不足 {said} 的部分", f"cut off below {said}")
+    title = (
+        Both(f"四舍五入到 {said}", f"rounded to {said}")
+        if half
+        else Both(f"舍去不足 {said} 的部分", f"cut off below {said}")
+    )
     return Explanation((Cause("rounding", title, difference),), Decimal(0), 0.0)
 
 
@@ -486,5 +517,7 @@ def _differing(
     codes, sums, _ = by_document(rows, change, change != 0)
     kept = np.flatnonzero(sums)
     order = kept[np.argsort(-np.abs(sums[kept]), kind="stable")]
-    shown = tuple(Document(rows.names[int(codes[place])], amount(int(sums[place]))) for place in order[:MOST_DOCUMENTS])
+    shown = tuple(
+        Document(rows.names[int(codes[place])], amount(int(sums[place]))) for place in order[:MOST_DOCUMENTS]
+    )
     return shown, len(order)

@@ -38,7 +38,9 @@ class _HandedIn(Delivery):
     """The file as the readers of deliveries take it, refused in the words of a report."""
 
     def refusal(self, what: str, advice: str = "Hand it in again.", *, at: str | None = None) -> SourceError:
-        return SourceError(f"{self.file.name}{f', {at}' if at else ''}: {what}. Nothing was compared. {advice}")
+        return SourceError(
+            f"{self.file.name}{f', {at}' if at else ''}: {what}. Nothing was compared. {advice}"
+        )
 
 
 def read_grids(file: Path, sheet: str | None = None) -> list[Grid]:

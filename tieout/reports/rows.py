@@ -66,7 +66,9 @@ class Rows:
     documents: np.ndarray  # code of the document, into `names`
     names: Sequence[str]
     days: dict[str, np.ndarray]  # "" is the metric's own time; days since 1970
-    holds: list[tuple[str, Both, np.ndarray]]  # conditions of the measure: name, title, whether a row fulfils it
+    holds: list[
+        tuple[str, Both, np.ndarray]
+    ]  # conditions of the measure: name, title, whether a row fulfils it
     flags: dict[str, tuple[Both, np.ndarray]]
     kinds: dict[str, tuple[Both, np.ndarray]]
     members: dict[str, np.ndarray]
@@ -170,7 +172,7 @@ class Marts:
 
 def _first_words(text: str) -> str:
     """A title without its explanation: 订单日期，未定为空 is 订单日期."""
-    return re.split(r"[，；:;,（(]", text.strip(), maxsplit=1)[0].strip()
+    return re.split(r"[，；：:;,（(]", text.strip(), maxsplit=1)[0].strip()
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ def taken_apart(expr: str) -> _Shape:
 
     tree = sqlglot.parse_one(expr, dialect="duckdb")
     conditions: tuple[str, ...] = ()
-    value: exp.Expression = tree
+    value: exp.Expr = tree
     if isinstance(tree, exp.Case) and tree.this is None and len(tree.args["ifs"]) == 1:
         default = tree.args.get("default")
         if default is None or default.sql() in {"0", "NULL"}:
@@ -216,7 +218,11 @@ def _read(
         select[f"_c{number}"] = f"coalesce({condition}, false)"
     select["_doc"] = _document(here)
     dates = {"": plan.time}
-    dates |= {name: quoted(name) for name, column in here.items() if column.is_date and quoted(name) != quoted(plan.time)}
+    dates |= {
+        name: quoted(name)
+        for name, column in here.items()
+        if column.is_date and quoted(name) != quoted(plan.time)
+    }
     joins: list[str] = []
     titles = {name: column.title for name, column in here.items()}
     titles[""] = here[plan.time].title if plan.time in here else Both(plan.time, plan.time)
@@ -293,10 +299,16 @@ def _rows(
             (part, titles.get(part.strip('"'), Both(part, part)), np.asarray(found[f"_c{number}"], bool))
             for number, part in enumerate(shape.conditions)
         ],
-        {name: (title, np.asarray(found[f"_f{number}"], bool)) for number, (name, title) in enumerate(flags.items())},
+        {
+            name: (title, np.asarray(found[f"_f{number}"], bool))
+            for number, (name, title) in enumerate(flags.items())
+        },
         {name: (title, _texts(found[f"_k{number}"])) for number, (name, title) in enumerate(kinds.items())},
         {name: _texts(found[f"_g{number}"]) for number, name in enumerate(plan.joins)},
-        [Measured(cause, title, _numbers(found[f"_m{number}"])) for number, (cause, title, _) in enumerate(variants)],
+        [
+            Measured(cause, title, _numbers(found[f"_m{number}"]))
+            for number, (cause, title, _) in enumerate(variants)
+        ],
         dict(titles),
         _rates(con, plan.relation, titles),
         snapshots,
@@ -316,7 +328,9 @@ def _numbers(values: Any) -> np.ndarray:
 def _texts(values: Any) -> np.ndarray:
     import numpy as np
 
-    return np.array(["" if value is None else str(value) for value in np.ma.filled(values.astype(object), "")], object)
+    return np.array(
+        ["" if value is None else str(value) for value in np.ma.filled(values.astype(object), "")], object
+    )
 
 
 def _document(here: Mapping[str, Column]) -> str:
@@ -345,7 +359,13 @@ def _linked_dates(
         if other == relation or not other.startswith(f"{schema}.fct_"):
             continue
         key = next(iter(there))
-        linked = own if own.endswith("_key") and own in there else key if key.endswith("_key") and key in here else None
+        linked = (
+            own
+            if own.endswith("_key") and own in there
+            else key
+            if key.endswith("_key") and key in here
+            else None
+        )
         if linked is None:
             continue
         days = [name for name, column in there.items() if column.is_date and name not in here]
@@ -371,14 +391,21 @@ def _kinds(
         name for name, column in here.items()
         if column.type == "VARCHAR" and name not in _OF_THE_SOURCE
         and not name.endswith(("_key", "_no", "_id", "_nos", "_name", "_document", "_reference"))
-        and name != shape.column and name not in {join.expr for join in plan.joins.values()}
+        and name != shape.column and name not in plan.joins
     ]  # fmt: skip
     if not texts:
         return {}
-    counts = con.execute(
-        "select " + ", ".join(f"approx_count_distinct({quoted(name)})" for name in texts) + f" from {plan.relation}"
-    ).fetchone() or ()
-    return {name: here[name].title for name, count in zip(texts, counts, strict=True) if 2 <= count <= _MOST_KINDS}
+    counts = (
+        con.execute(
+            "select "
+            + ", ".join(f"approx_count_distinct({quoted(name)})" for name in texts)
+            + f" from {plan.relation}"
+        ).fetchone()
+        or ()
+    )
+    return {
+        name: here[name].title for name, count in zip(texts, counts, strict=True) if 2 <= count <= _MOST_KINDS
+    }
 
 
 def _variants(here: Mapping[str, Column], shape: _Shape) -> list[tuple[str, Both, str]]:
@@ -400,16 +427,30 @@ def _variants(here: Mapping[str, Column], shape: _Shape) -> list[tuple[str, Both
         title = Both("外币按面值相加", "foreign documents added at face value")
         found.append(("currency", title, instead(txn)))
     if name.endswith("_qty_base") and (stated := name.removesuffix("_base")) in here:
-        found.append(("unit", Both("按单据单位而非基本单位", "in the unit of the document, not the base unit"), instead(stated)))
+        found.append(
+            (
+                "unit",
+                Both("按单据单位而非基本单位", "in the unit of the document, not the base unit"),
+                instead(stated),
+            )
+        )
     ending = name.rpartition("_")[2]
     skipped = {taxed, name}
     for other, column in here.items():
-        if other in skipped or not column.is_amount or other.rpartition("_")[2] != ending or "price" in other or "tax" in other:
+        if (
+            other in skipped
+            or not column.is_amount
+            or other.rpartition("_")[2] != ending
+            or "price" in other
+            or "tax" in other
+        ):
             continue
         found.append(("definition", _in_place(here, other, name), instead(other)))
         found.append(("status", Both(f"另加 {column.title.zh}", f"with {column.title.en} added"),
                       f"coalesce({shape.value}, 0) + coalesce({instead(other)}, 0)"))  # fmt: skip
-    found.append(("returns", Both("退货未减而加", "returns added instead of deducted"), f"abs({shape.value})"))
+    found.append(
+        ("returns", Both("退货未减而加", "returns added instead of deducted"), f"abs({shape.value})")
+    )
     if ending in {"cny", "txn"}:
         title = Both("逐行四舍五入到元", "each line rounded to whole units")
         found.append(("rounding", title, f"round({shape.value}, 0)"))
@@ -446,7 +487,8 @@ def _rates(con: duckdb.DuckDBPyConnection, relation: str, titles: Mapping[str, B
     """Tax rates a whole total may have been multiplied by: those of the documents, and the statutory ones."""
     seen: list[Decimal] = []
     if "tax_rate" in titles:
-        rows = con.execute(f"select distinct cast(tax_rate as decimal(9, 4)) from {relation} where tax_rate > 0").fetchall()
+        rows = con.execute(
+            f"select distinct cast(tax_rate as decimal(9, 4)) from {relation} where tax_rate > 0"
+        ).fetchall()
         seen = [rate.normalize() for (rate,) in rows]
     return tuple(dict.fromkeys([*(rate.normalize() for rate in _TAX_RATES), *sorted(seen)]))
-

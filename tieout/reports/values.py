@@ -101,7 +101,9 @@ def read_figure(text: str, scale: Decimal = Decimal(1)) -> Figure:
         note = f"{text.strip()} was read with a decimal comma"
         word = word.replace(".", "").replace(",", ".")
     elif not _PLAIN.fullmatch(word):
-        raise ReportError(f"{text!r} is no number. Write digits, for example 3974044.86, 397.40万 or (1,234.50).")
+        raise ReportError(
+            f"{text!r} is no number. Write digits, for example 3974044.86, 397.40万 or (1,234.50)."
+        )
     try:
         number = Decimal(word)
     except InvalidOperation:
@@ -125,7 +127,9 @@ def read_span(text: str, year: int | None = None) -> Span:
     if match := re.fullmatch(r"(\d{4}-\d\d)-(\d\d) 00:00:00", word):
         if match[2] == "01":
             span = _of(parse_period(match[1]), match[1])
-            return Span(span.start, span.end, span.text, f"the date {match[1]}-01 was read as the month {match[1]}")
+            return Span(
+                span.start, span.end, span.text, f"the date {match[1]}-01 was read as the month {match[1]}"
+            )
         word = word[:10]
     one = _one(word, year)
     if one is not None:
@@ -147,15 +151,16 @@ def read_span(text: str, year: int | None = None) -> Span:
 
 def between(first: date, last: date) -> Span:
     """The days from `first` to `last`, both counted; named as a month, quarter or year if it is one."""
+    if last < first:
+        raise ReportError(f"the period ends on {last}, before it begins on {first}.")
     end = last + timedelta(days=1)
     names = (f"{first:%Y}", f"{first:%Y}-Q{(first.month + 2) // 3}", f"{first:%Y-%m}", f"{first}")
     for name in names:
         period = parse_period(name)
         if (period.start, period.end) == (first, end):
             return Span(first, end, name)
-    if last < first:
-        raise ReportError(f"the period ends on {last}, before it begins on {first}.")
-    return Span(first, end, f"{first} – {last}")
+    whole = first.day == 1 and end.day == 1
+    return Span(first, end, f"{first:%Y-%m} – {last:%Y-%m}" if whole else f"{first} – {last}")
 
 
 def _of(period: Period, text: str) -> Span:

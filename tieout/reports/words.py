@@ -184,12 +184,16 @@ class Vocabulary:
             for member in members:
                 if plain(member) == said:
                     return self._by_code(known, Filter(name, member, value))
-        inside = [(name, member) for name, members in every.items() for member in members if said in plain(member)]
+        inside = [
+            (name, member) for name, members in every.items() for member in members if said in plain(member)
+        ]
         if len(inside) == 1:
             name, member = inside[0]
             return self._by_code(known, Filter(name, member, value, f"{value} was read as {member}"))
         if inside:
-            raise ReportError(f"{value!r} may mean {_or(member for _, member in inside[:6])}. Write it in full.")
+            raise ReportError(
+                f"{value!r} may mean {_or(member for _, member in inside[:6])}. Write it in full."
+            )
         from difflib import get_close_matches
 
         close = get_close_matches(value, [m for members in every.values() for m in members], n=3, cutoff=0.4)
@@ -255,7 +259,11 @@ def _is_of(known: Known, base: str, department: str) -> bool:
     """Whether this metric is what the department means by the word: 销售额（销售部） of 销售部."""
     said = _department(department)
     for word in known.words:
-        if base_of(word) == base and (aside := _ASIDE.search(word)) and _department(aside[0].strip(" ()（）")) == said:
+        if (
+            base_of(word) == base
+            and (aside := _ASIDE.search(word))
+            and _department(aside[0].strip(" ()（）")) == said
+        ):
             return True
     titles = DEPARTMENT.get(known.metric.owner)
     return said in {known.metric.owner, *(map(_department, titles) if titles else ())}
@@ -267,4 +275,3 @@ def _department(text: str) -> str:
 
 def _or(names: Iterable[str]) -> str:
     return " or ".join(names)
-

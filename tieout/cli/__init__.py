@@ -23,6 +23,7 @@ from tieout.cli import (
     query,
     refresh,
     replay,
+    report,
     sandbox,
     serve,
     source,
@@ -61,6 +62,7 @@ app.add_typer(metrics.app, name="metrics", rich_help_panel=QUESTIONS)
 app.command("tie", rich_help_panel=QUESTIONS)(tie.tie)
 app.add_typer(master.app, name="master", rich_help_panel=QUESTIONS)
 app.add_typer(standards.app, name="standards", rich_help_panel=QUESTIONS)
+app.add_typer(report.app, name="report", rich_help_panel=QUESTIONS)
 app.command("trace", rich_help_panel=QUESTIONS)(trace.trace)
 app.command("query", rich_help_panel=QUESTIONS)(query.query)
 app.command("controls", rich_help_panel=INCOMING)(controls.controls)

@@ -20,6 +20,7 @@ def expected() -> tuple[type[BaseException], ...]:
     from tieout.metrics.errors import MetricError
     from tieout.privacy.classes import UnclassifiedError
     from tieout.refresh import Busy
+    from tieout.reports.errors import ReportError
     from tieout.standards.dictionary import StandardsError
     from tieout.tie.claims import ClaimError
     from tieout.tie.results import TieError
@@ -36,6 +37,7 @@ def expected() -> tuple[type[BaseException], ...]:
         MetricError,
         PostgresServerError,
         PublishError,
+        ReportError,
         StandardsError,
         SuiteError,
         TieError,

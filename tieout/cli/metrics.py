@@ -55,7 +55,18 @@ def restated(
             found = lines(con, metric, since=since, period=period, by=wanted, growth=growth)
         except MetricError as error:
             raise CommandError(str(error)) from None
-    columns = ["publish", "metric", "month", "member", "before", "after", "cause", "amount", "rows", "for example"]
+    columns = [
+        "publish",
+        "metric",
+        "month",
+        "member",
+        "before",
+        "after",
+        "cause",
+        "amount",
+        "rows",
+        "for example",
+    ]
     rows: list[list[object]] = []
     last: tuple[object, ...] = ()
     for line in found:
@@ -71,7 +82,9 @@ def restated(
     if not rows:
         print("no published number has moved" + (" so" if metric or since or period else ""))
         return
-    table(columns, [[*row[:4], *(_blank(value) for value in row[4:6]), *row[6:]] for row in rows], right=(4, 5))
+    table(
+        columns, [[*row[:4], *(_blank(value) for value in row[4:6]), *row[6:]] for row in rows], right=(4, 5)
+    )
     numbers = {(line.publish_id, line.metric, line.period, line.dim_set, line.dims) for line in found}
     left = sum((abs(line.amount) for line in found if line.cause == "unexplained"), start=_zero())
     print(f"\n{len(numbers):,} numbers moved; without a cause: {left:,.2f}")
@@ -80,7 +93,9 @@ def restated(
 @app.command()
 def published(
     metric: Annotated[str, typer.Argument(help="The metric.")],
-    period: Annotated[str | None, typer.Option(help="A month, 2025-11; left out: the total over all time.")] = None,
+    period: Annotated[
+        str | None, typer.Option(help="A month, 2025-11; left out: the total over all time.")
+    ] = None,
     by: Annotated[str, typer.Option(help="Dimension set, for example customer_code.")] = "all",
     member: Annotated[str | None, typer.Option(help="One member of it, for example C00012.")] = None,
 ) -> None:

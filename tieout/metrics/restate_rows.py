@@ -9,13 +9,12 @@ Rows come from the marts by the trace plan, not through the compiler: a second r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tieout.engine import literal, quoted, relations
-from tieout.metrics.trace import Plan, plan_from_json
+from tieout.metrics.trace import Plan, plan_from
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,7 +55,7 @@ class Moved:
 def plans(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, Plan]:
     """Trace plans of an attached publish."""
     rows = con.execute(f"select metric_name, plan from {database}.metrics.trace_plan").fetchall()
-    return {name: plan_from_json(json.loads(text)) for name, text in rows}
+    return {name: plan_from(text) for name, text in rows}
 
 
 def empty_rows(con: duckdb.DuckDBPyConnection) -> None:
@@ -145,7 +144,9 @@ class _Frame:
             sides["redefined"] = (BEFORE, self.new)
         try:
             parts = [
-                self._side(side, database, plan) for side, (database, plan) in sides.items() if plan is not None
+                self._side(side, database, plan)
+                for side, (database, plan) in sides.items()
+                if plan is not None
             ]
             self.con.execute(f"create or replace temp table {self.rows} as {' union all '.join(parts)}")
         except (duckdb.BinderException, duckdb.CatalogException) as error:

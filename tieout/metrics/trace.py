@@ -234,11 +234,12 @@ def _plan(con: duckdb.DuckDBPyConnection, name: str) -> Plan:
     row = con.execute(f"select plan from metrics.trace_plan where metric_name = {literal(name)}").fetchone()
     if row is None:
         raise unknown("metric", name, ())
-    return plan_from_json(json.loads(str(row[0])))
+    return plan_from(str(row[0]))
 
 
-def plan_from_json(raw: dict) -> Plan:
+def plan_from(text: str) -> Plan:
     """A plan as `metrics.trace_plan` keeps it."""
+    raw = json.loads(text)
     joins = {key: Join(**value) for key, value in raw["joins"].items()}
     return Plan(**{**raw, "joins": joins, "inputs": tuple(Operand(**value) for value in raw["inputs"])})
 

@@ -40,7 +40,7 @@ def _csv(path: Path) -> Gathered:
         whole = not file.read(1)
     encoding, sure = encoding_of(head)
     text = head.decode(encoding, "replace" if whole else "ignore")
-    delimiter = _delimiter(text[: 64 * 1024])
+    delimiter = delimiter_of(text[: 64 * 1024])
     if not whole:
         text = text[: text.rfind("\n") + 1]
     csv.field_size_limit(LARGEST)
@@ -63,7 +63,8 @@ def _csv(path: Path) -> Gathered:
     return one
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
+    """The character most lines of the text agree on as the one between values."""
     lines = [line for line in text.splitlines()[:60] if line.strip()]
     best, most = ",", 0.0
     for mark in _DELIMITERS:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import signal
 from collections.abc import Generator, Mapping, Sequence
@@ -413,8 +412,11 @@ def publish(
 ) -> Certificate:
     """Certify, then switch PostgreSQL and the snapshot file to the new state, each atomically."""
     from tieout.doors import door
+    from tieout.doors.published import record_tables
     from tieout.fingerprint import schema_hashes
     from tieout.tie.certificate import issue
+    from tieout.transform.dbt import target
+    from tieout.transform.fingerprints import model_fingerprints
 
     publish_id = f"P{now:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
     with connect(settings.warehouse) as con:
@@ -428,14 +430,16 @@ def publish(
     crash_point("publish")
     done = door.publish(settings, certificate, hashes, progress)
     crash_point("published")
+    definitions = model_fingerprints(target(settings) / "manifest.json", settings.project)
     with connect(settings.warehouse) as con:
+        record_tables(con, publish_id, hashes, done.in_snapshot, definitions)
         con.execute(
             "insert or replace into ops.publish values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 publish_id,
                 run_id,
                 fingerprint,
-                content_version(hashes),
+                done.data_hash,
                 done.tables,
                 done.rows,
                 done.snapshot.name,
@@ -473,11 +477,6 @@ def inputs(settings: Settings, waiting: Sequence[str] | None = None) -> str:
     with connect(settings.warehouse) as con:
         decided = decided_version(settings.master)
         return f"{raw_version(con)}{definition_version(settings.project)}{decided}{mark}"
-
-
-def content_version(hashes: dict[str, str]) -> str:
-    """One hash over the content hashes of all published tables."""
-    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def last_publish(settings: Settings) -> dict[str, str] | None:

@@ -31,6 +31,7 @@ from tieout.cli import (
     sync,
     tie,
     trace,
+    verify,
 )
 
 app = typer.Typer(
@@ -60,6 +61,7 @@ app.command("tie", rich_help_panel=QUESTIONS)(tie.tie)
 app.add_typer(master.app, name="master", rich_help_panel=QUESTIONS)
 app.add_typer(standards.app, name="standards", rich_help_panel=QUESTIONS)
 app.command("trace", rich_help_panel=QUESTIONS)(trace.trace)
+app.command("verify", rich_help_panel=QUESTIONS)(verify.verify)
 app.command("query", rich_help_panel=QUESTIONS)(query.query)
 app.command("controls", rich_help_panel=INCOMING)(controls.controls)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=INCOMING)

@@ -365,13 +365,15 @@ def measure(settings: Settings, progress: Progress) -> None:
 def verify(settings: Settings, progress: Progress, run_id: str, now: datetime) -> Verdict:
     """Run the expectation suites and read the identities; both are written to `ops`.
 
-    Raises: SuiteError, TieError if they cannot run at all.
+    Raises: SuiteError, TieError, ReportError if they cannot run at all.
     """
     from expectations.suite import record as record_checks
     from expectations.suite import run_suites
+    from tieout.tie.report_issue import reports_of
     from tieout.tie.results import record as record_identities
 
     progress.start("verify")
+    reports_of(settings)  # one that names what does not exist is refused before anything is judged
     checks = run_suites(
         settings.warehouse, settings.expectations / "suites", lambda name, done, total: progress.advance(name)
     )
@@ -415,6 +417,7 @@ def publish(
     from tieout.doors.published import record_tables
     from tieout.fingerprint import schema_hashes
     from tieout.tie.certificate import issue
+    from tieout.tie.report_issue import issue_reports
     from tieout.transform.dbt import target
     from tieout.transform.fingerprints import model_fingerprints
 
@@ -423,8 +426,17 @@ def publish(
         version = definition_version(settings.project)
         sources = read_sources(settings.sources)
         certificate = issue(
-            con, publish_id, run_id, said, version, now, sources, reservations(settings, sources)
+            con,
+            publish_id,
+            run_id,
+            said,
+            version,
+            now,
+            sources,
+            reservations(settings, sources),
+            door.policy_version(settings),
         )
+        issue_reports(settings, con, certificate, sources)
         hashes = schema_hashes(con, ("marts", "metrics"))
     progress.start("publish")
     crash_point("publish")

@@ -53,16 +53,19 @@ def dbt_sources(source: Source) -> str:
 def generated_files(settings: Settings) -> dict[Path, str]:
     """Every generated file of the project and the text it must have.
 
-    Raises: UnclassifiedError if a column has no class, BusMatrixError if the matrix has holes.
+    Raises: UnclassifiedError if a column has no class, BusMatrixError if the matrix has holes, ReportError if a
+        report names what does not exist.
     """
     from tieout.metrics.definitions import read_yaml
     from tieout.metrics.glossary import glossary
     from tieout.privacy import classes
     from tieout.tie.generate import sync as identities
+    from tieout.tie.report_issue import check_reports
     from tieout.transform.bus_matrix import bus_matrix
 
     models = settings.dbt_project / "models"
     classes.refuse_unclassified(models)
+    check_reports(settings)
     return {
         **{
             models / "staging" / name / f"_{name}__sources.yml": dbt_sources(source)

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from tieout.cli import (
+    certificate,
     controls,
     demo,
     dev,
@@ -58,6 +59,7 @@ app.command("serve", rich_help_panel=DAILY)(serve.serve)
 app.command("dev", rich_help_panel=DAILY)(dev.dev)
 app.command("metric", rich_help_panel=QUESTIONS)(metric.metric)
 app.command("tie", rich_help_panel=QUESTIONS)(tie.tie)
+app.command("certificate", rich_help_panel=QUESTIONS)(certificate.certificate)
 app.add_typer(master.app, name="master", rich_help_panel=QUESTIONS)
 app.add_typer(standards.app, name="standards", rich_help_panel=QUESTIONS)
 app.command("trace", rich_help_panel=QUESTIONS)(trace.trace)

@@ -22,6 +22,7 @@ def expected() -> tuple[type[BaseException], ...]:
     from tieout.refresh import Busy
     from tieout.standards.dictionary import StandardsError
     from tieout.tie.claims import ClaimError
+    from tieout.tie.reports import ReportError
     from tieout.tie.results import TieError
     from tieout.transform.dbt import TransformError
 
@@ -36,6 +37,7 @@ def expected() -> tuple[type[BaseException], ...]:
         MetricError,
         PostgresServerError,
         PublishError,
+        ReportError,
         StandardsError,
         SuiteError,
         TieError,

@@ -114,7 +114,7 @@ def certify(report: Report, lineage: Lineage, known: Known) -> ReportCertificate
     streams = sorted(item for item in lineage.of(models) if report.about(item[0]))
     newest = _newest(report, tables, known)
     last = max(newest.values(), default=None)
-    cut_off = report.cut_off(last) if last else None
+    cut_off = report.cut_off(last, known.business_cut_off) if last else None
     reasons: list[Said] = []
     notes: list[Said] = []
     _judge_checks(report, tables, known, reasons, notes)
@@ -122,7 +122,7 @@ def certify(report: Report, lineage: Lineage, known: Known) -> ReportCertificate
     _judge_rows(streams, known, reasons)
     _judge_presence(report, lineage, streams, known, reasons, notes)
     read_to = _judge_alignment(report, streams, newest, cut_off, known, reasons)
-    aligned = report.cut_off(min(newest.values())) if newest else None
+    aligned = report.cut_off(min(newest.values()), known.business_cut_off) if newest else None
     controls = [item for item in known.controls if _about(item[0], streams)]
     figures = {
         "metrics": list(report.metrics),
@@ -348,7 +348,7 @@ def _judge_alignment(
     behind = {system: day for system, day in newest.items() if day < start}
     if behind:
         names = _some(f"{system} {day}" for system, day in sorted(behind.items()))
-        aligned = report.cut_off(min(newest.values()))
+        aligned = report.cut_off(min(newest.values()), known.business_cut_off)
         reasons.append(
             Said("unaligned", f"截止 {cut_off}，但这些系统最后的单据更早：{names}；各系统对齐到 {aligned}", f"the cut-off is {cut_off}, but the last documents of these are earlier: {names}. All are aligned up to {aligned}")
         )  # fmt: skip
@@ -536,14 +536,14 @@ def known_then(
         gaps.append(f"when {decided[0]} rows in quarantine were decided upon: they count as decided")
     totals = con.execute(
         f"""
-        with then as (
+        with counting as (
             select * from ops.batch where scope not like 'window %' and loaded_at <= {moment}
             qualify row_number() over (
                 partition by source, stream, case when complete then scope end order by batch_id desc
             ) = 1
         )
         select c.source, c.stream, c.measure, c.agrees from ops.control_total as c
-        semi join then using (source, stream, batch_id)
+        semi join counting using (source, stream, batch_id)
         union all select source, stream, measure, agrees from ops.control_total where stream = ''
         order by all
         """

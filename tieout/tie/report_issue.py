@@ -51,7 +51,7 @@ def check_reports(settings: Settings) -> tuple[Report, ...]:
         metrics=set(read_yaml(models / "metrics").metrics),
         identities={claim.claim for claim in read_claims(settings.expectations / "reconciliation")},
         tables={path.stem for path in (models / "marts").rglob("*.sql")},
-        systems=set(read_sources(settings.sources)),
+        systems=_systems(settings),
     )
     return reports
 
@@ -70,7 +70,7 @@ def reports_of(settings: Settings) -> tuple[tuple[Report, ...], Lineage]:
         metrics=set(made.tables),
         identities={name.removeprefix("identity_") for name in made.streams if name.startswith("identity_")},
         tables=set(made.streams),
-        systems=set(read_sources(settings.sources)),
+        systems=_systems(settings),
     )
     return reports, made
 
@@ -104,7 +104,9 @@ def issue_reports(
         unsent=unsent_fields(landing, sources),
     )
     issued = [certify(report, made, known) for report in reports]
+    con.execute("begin")
     record_reports(con, issued)
+    con.execute("commit")
     return issued
 
 
@@ -148,6 +150,10 @@ def unsent_fields(landing: Landing, sources: Mapping[str, Source]) -> dict[Strea
             if fields:
                 found[name, stream] = fields
     return found
+
+
+def _systems(settings: Settings) -> set[str]:
+    return {path.parent.name for path in settings.sources.glob("*/source.yaml")}
 
 
 def _wanted(reports: tuple[Report, ...], made: Lineage) -> set[tuple[str, str]]:

@@ -66,10 +66,19 @@ class Report(Strict):
         """Whether a system is one the report is about."""
         return not self.systems or any(fnmatchcase(system, pattern) for pattern in self.systems)
 
-    def cut_off(self, newest: date) -> date:
-        """The last day of the last period that is over, if `newest` is the last day with documents."""
-        if self.grain == "day" or _starts(newest + timedelta(days=1), self.grain):
-            return newest
+    def cut_off(self, newest: date, until: date | None = None) -> date:
+        """The last day of the last period that is over.
+
+        Args:
+            newest: Last day with documents of the report.
+            until: Last day the company has documents of any kind for: a period that ends before it is over, also if
+                nothing was written on its last day, a Sunday.
+        """
+        end = newest
+        while not _starts(end + timedelta(days=1), self.grain):
+            end += timedelta(days=1)
+        if newest == end or (until is not None and until > end):
+            return end
         return self.period_start(newest) - timedelta(days=1)
 
     def period_start(self, day: date) -> date:
@@ -97,7 +106,8 @@ def read_report(path: Path) -> Report:
     Raises: ReportError naming the file, the key and what is wrong with it.
     """
     try:
-        report = Report.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        report = Report.model_validate(yaml.load(path.read_text("utf-8"), Loader=loader))
     except (ValidationError, yaml.YAMLError) as error:
         raise ReportError(
             f"reports/{path.name} is not a valid report. Nothing was certified.\n{error}"

@@ -153,8 +153,12 @@ def _changed(
         elif then is None:
             changed.append(f"{name} was not published")
         elif now != then:
-            rows = int(now.split("-", 1)[0])
-            changed.append(f"{name} holds other rows ({rows:,}, published were {published[name].rows:,})")
+            rows, published_rows = int(now.split("-", 1)[0]), published[name].rows
+            changed.append(
+                f"{name} holds other values in its {rows:,} rows"
+                if rows == published_rows
+                else f"{name} holds {rows:,} rows, published were {published_rows:,}"
+            )
     return changed, None
 
 

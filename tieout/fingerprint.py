@@ -51,6 +51,11 @@ def definition_version(project: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def roles_version(roles: Path) -> str:
+    """Content hash of the file that says who may see what."""
+    return hashlib.sha256(roles.read_bytes()).hexdigest()[:16]
+
+
 def decided_version(master: Path) -> str:
     """Which decisions on master data there are; their names follow from their content. Empty without any."""
     names = sorted(str(path.relative_to(master)) for path in master.glob("*/decisions/*.json"))

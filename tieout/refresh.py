@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import signal
 from collections.abc import Generator, Mapping, Sequence
@@ -366,14 +365,16 @@ def measure(settings: Settings, progress: Progress) -> None:
 def verify(settings: Settings, progress: Progress, run_id: str, now: datetime) -> Verdict:
     """Run the expectation suites, ask the facts to keep their measures' types, read the identities; all go to `ops`.
 
-    Raises: SuiteError, TieError if they cannot run at all.
+    Raises: SuiteError, TieError, ReportError if they cannot run at all.
     """
     from expectations.suite import record as record_checks
     from expectations.suite import run_suites
     from tieout.metrics.mixing import record as record_types
+    from tieout.tie.report_issue import reports_of
     from tieout.tie.results import record as record_identities
 
     progress.start("verify")
+    reports_of(settings)  # one that names what does not exist is refused before anything is judged
     checks = run_suites(
         settings.warehouse, settings.expectations / "suites", lambda name, done, total: progress.advance(name)
     )
@@ -415,29 +416,44 @@ def publish(
 ) -> Certificate:
     """Certify, then switch PostgreSQL and the snapshot file to the new state, each atomically."""
     from tieout.doors import door
+    from tieout.doors.published import record_tables
     from tieout.fingerprint import schema_hashes
     from tieout.tie.certificate import issue
+    from tieout.tie.report_issue import issue_reports
+    from tieout.transform.dbt import target
+    from tieout.transform.fingerprints import model_fingerprints
 
     publish_id = f"P{now:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
     with connect(settings.warehouse) as con:
         version = definition_version(settings.project)
         sources = read_sources(settings.sources)
         certificate = issue(
-            con, publish_id, run_id, said, version, now, sources, reservations(settings, sources)
+            con,
+            publish_id,
+            run_id,
+            said,
+            version,
+            now,
+            sources,
+            reservations(settings, sources),
+            door.policy_version(settings),
         )
+        issue_reports(settings, con, certificate, sources)
         hashes = schema_hashes(con, ("marts", "metrics"))
     progress.start("publish")
     crash_point("publish")
     done = door.publish(settings, certificate, hashes, progress)
     crash_point("published")
+    definitions = model_fingerprints(target(settings) / "manifest.json", settings.project)
     with connect(settings.warehouse) as con:
+        record_tables(con, publish_id, hashes, done.in_snapshot, definitions)
         con.execute(
             "insert or replace into ops.publish values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 publish_id,
                 run_id,
                 fingerprint,
-                content_version(hashes),
+                done.data_hash,
                 done.tables,
                 done.rows,
                 done.snapshot.name,
@@ -500,11 +516,6 @@ def inputs(settings: Settings, waiting: Sequence[str] | None = None) -> str:
     with connect(settings.warehouse) as con:
         decided = decided_version(settings.master)
         return f"{raw_version(con)}{definition_version(settings.project)}{decided}{mark}"
-
-
-def content_version(hashes: dict[str, str]) -> str:
-    """One hash over the content hashes of all published tables."""
-    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def last_publish(settings: Settings) -> dict[str, str] | None:

@@ -55,6 +55,8 @@ def generated_files(settings: Settings) -> dict[Path, str]:
 
     Raises: UnclassifiedError if a column has no class, BusMatrixError if the matrix has holes, DefinitionError if a
         metric breaks a rule.
+    Raises: UnclassifiedError if a column has no class, BusMatrixError if the matrix has holes, ReportError if a
+        report names what does not exist.
     """
     from tieout.metrics.definitions import read_yaml
     from tieout.metrics.glossary import glossary
@@ -62,12 +64,14 @@ def generated_files(settings: Settings) -> dict[Path, str]:
     from tieout.metrics.rules import require
     from tieout.privacy import classes
     from tieout.tie.generate import sync as identities
+    from tieout.tie.report_issue import check_reports
     from tieout.transform.bus_matrix import bus_matrix
 
     models = settings.dbt_project / "models"
     classes.refuse_unclassified(models)
     definitions = read_yaml(models / "metrics")
     require(definitions, read_marts(models))
+    check_reports(settings)
     return {
         **{
             models / "staging" / name / f"_{name}__sources.yml": dbt_sources(source)

@@ -35,7 +35,14 @@ from tieout.doors.warehouse import UnpublishableError
 
 pytestmark = pytest.mark.slow
 
-META = PublishMeta(dt.datetime(2026, 11, 22, 8, tzinfo=dt.UTC), dt.date(2026, 2, 28), certified=True)
+META = PublishMeta(
+    dt.datetime(2026, 11, 22, 8, tzinfo=dt.UTC),
+    dt.date(2026, 2, 28),
+    certified=True,
+    loaded_to=dt.datetime(2026, 11, 22, 7, tzinfo=dt.UTC),
+    definition_version="d1",
+    policy_version="p1",
+)
 KEYS = {"marts.fct_sales_order_line": "order_line_key", "marts.dim_customer": ("customer_key",)}
 CLASSES = {"marts.dim_employee": {"employee_name": "L3"}, "marts.dim_customer": {"phone": "L3"}}
 COMMENTS = {
@@ -252,12 +259,13 @@ def test_comments_in_both_languages_reach_the_reader(published):
 
 def test_every_schema_says_which_publish_it_is(published):
     for schema in ("marts", "metrics"):
-        ((publish_id, cut_off, certified, at, _, tables, rows),) = published.ask(
-            "sam", f"select * from {schema}.publish"
+        ((publish_id, cut_off, certified, at, _, tables, rows, definitions, policy, loaded_to),) = (
+            published.ask("sam", f"select * from {schema}.publish")
         )
 
         assert (publish_id, cut_off, certified, at) == ("P1", "2026-02-28", True, META.published_at)
         assert (tables, rows) == (6, 10 + 10 + 3 + 200 + 5 + 2)
+        assert (definitions, policy, loaded_to) == ("d1", "p1", META.published_at - dt.timedelta(hours=1))
 
 
 def test_the_session_is_set_up_for_a_person(published):

@@ -12,7 +12,16 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.warehouse.restated_world import (
-    FIRST, KEYS, SECOND, Order, World, entered, expected, off, published, said,
+    FIRST,
+    KEYS,
+    SECOND,
+    Order,
+    World,
+    entered,
+    expected,
+    off,
+    published,
+    said,
 )  # fmt: skip
 from tieout.metrics.errors import UnknownName
 from tieout.metrics.restate import lines, published_values, record

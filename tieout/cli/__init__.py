@@ -7,6 +7,7 @@ import sys
 import typer
 
 from tieout.cli import (
+    certificate,
     controls,
     demo,
     dev,
@@ -33,6 +34,7 @@ from tieout.cli import (
     sync,
     tie,
     trace,
+    verify,
 )
 
 app = typer.Typer(
@@ -60,10 +62,12 @@ app.command("dev", rich_help_panel=DAILY)(dev.dev)
 app.command("metric", rich_help_panel=QUESTIONS)(metric.metric)
 app.add_typer(metrics.app, name="metrics", rich_help_panel=QUESTIONS)
 app.command("tie", rich_help_panel=QUESTIONS)(tie.tie)
+app.command("certificate", rich_help_panel=QUESTIONS)(certificate.certificate)
 app.add_typer(master.app, name="master", rich_help_panel=QUESTIONS)
 app.add_typer(standards.app, name="standards", rich_help_panel=QUESTIONS)
 app.add_typer(report.app, name="report", rich_help_panel=QUESTIONS)
 app.command("trace", rich_help_panel=QUESTIONS)(trace.trace)
+app.command("verify", rich_help_panel=QUESTIONS)(verify.verify)
 app.command("query", rich_help_panel=QUESTIONS)(query.query)
 app.command("controls", rich_help_panel=INCOMING)(controls.controls)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=INCOMING)

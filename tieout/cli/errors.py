@@ -20,9 +20,10 @@ def expected() -> tuple[type[BaseException], ...]:
     from tieout.metrics.errors import MetricError
     from tieout.privacy.classes import UnclassifiedError
     from tieout.refresh import Busy
-    from tieout.reports.errors import ReportError
+    from tieout.reports.errors import ReportError as HandedInError
     from tieout.standards.dictionary import StandardsError
     from tieout.tie.claims import ClaimError
+    from tieout.tie.reports import ReportError
     from tieout.tie.results import TieError
     from tieout.transform.dbt import TransformError
 
@@ -32,6 +33,7 @@ def expected() -> tuple[type[BaseException], ...]:
         ClaimError,
         CommandError,
         ContractError,
+        HandedInError,
         IngestError,
         MasterDataError,
         MetricError,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from tieout.fingerprint import roles_version
 from tieout.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tieout.tie.certificate import Certificate
 
 DATABASE = "tieout"
+ANALYST = "analyst"  # the role whose clearance the snapshot file has
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Done:
     rows: int
     snapshot: Path
     door: str
+    data_hash: str
+    in_snapshot: dict[str, str]  # content hash of every table in the snapshot file, by `schema.name`
 
 
 class Door(Protocol):
@@ -88,6 +92,11 @@ def access_of(settings: Settings) -> Access:
     return load_access(settings.dbt_project / "access" / "roles.yaml")
 
 
+def policy_version(settings: Settings) -> str:
+    """Content hash of roles.yaml: which rules decide who sees what."""
+    return roles_version(settings.dbt_project / "access" / "roles.yaml")
+
+
 def publish(settings: Settings, certificate: Certificate, hashes: dict[str, str], progress: Progress) -> Done:
     """Switch both doors to the warehouse's marts and metrics, each atomically: PostgreSQL, then the snapshot.
 
@@ -98,6 +107,7 @@ def publish(settings: Settings, certificate: Certificate, hashes: dict[str, str]
     """
     from tieout.doors.logins import ensure_passwords, passwords_file
     from tieout.doors.publish import PublishMeta, publish_postgres
+    from tieout.doors.published import snapshot_hashes
     from tieout.doors.snapshot import write_snapshot
     from tieout.transform.catalogue import catalogue
     from tieout.transform.dbt import target
@@ -112,10 +122,25 @@ def publish(settings: Settings, certificate: Certificate, hashes: dict[str, str]
     }
     keys = {name: table.key for name, table in tables.items() if table.key}
     classes = {name: table.classes for name, table in tables.items()}
-    meta = PublishMeta(certificate.issued_at, certificate.business_cut_off, certificate.certified)
+    meta = PublishMeta(
+        certificate.issued_at,
+        certificate.business_cut_off,
+        certificate.certified,
+        loaded_to=certificate.loaded_to,
+        definition_version=certificate.definition_version,
+        policy_version=policy_version(settings),
+    )
     door = door_of(settings)
     # The file is written while PostgreSQL loads, and linked only once PostgreSQL has switched.
     turn = _Turn()
+    held: dict[str, str] = {}
+    file = settings.snapshots / f"tieout-{certificate.publish_id}.duckdb"
+
+    def when(step: str) -> None:
+        if step == "written":
+            held.update(snapshot_hashes(file))
+            turn.wait()
+
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="snapshot") as beside:
             writing = beside.submit(
@@ -124,12 +149,13 @@ def publish(settings: Settings, certificate: Certificate, hashes: dict[str, str]
                 settings.snapshots,
                 certificate.publish_id,
                 meta=meta,
-                clearance=access.roles["analyst"].clearance,
+                role=ANALYST,
+                clearance=access.roles[ANALYST].clearance,
                 classes=classes,
                 unclassified=access.unclassified,
                 comments=comments,
                 hashes=hashes,
-                on_step=lambda step: turn.wait() if step == "written" else None,
+                on_step=when,
             )
             with turn, door.opened() as dsn:
                 done = publish_postgres(
@@ -148,9 +174,9 @@ def publish(settings: Settings, certificate: Certificate, hashes: dict[str, str]
             snapshot = writing.result()
     except BaseException:
         if not turn.well:  # what was written then is of a publish that never was
-            (settings.snapshots / f"tieout-{certificate.publish_id}.duckdb").unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
         raise
-    return Done(done.tables, done.loaded, done.rows, snapshot, door.name)
+    return Done(done.tables, done.loaded, done.rows, snapshot, door.name, done.data_hash, held)
 
 
 class _Turn:

@@ -19,7 +19,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -71,12 +71,16 @@ class PublishPostponedError(PublishError):
 @dataclass(frozen=True)
 class PublishMeta:
     """What the view `publish` says, beside the id. ``published_at`` is aware; ``cut_off`` is the instant up
-    to which the numbers are complete; ``data_hash`` is computed from the tables if None."""
+    to which the numbers are complete, ``loaded_to`` the instant up to which every system was read; ``data_hash``
+    is computed from the tables if None. The versions are those of the definitions and of roles.yaml."""
 
     published_at: dt.datetime
     cut_off: dt.datetime | dt.date | None = None
     certified: bool = False
     data_hash: str | None = None
+    loaded_to: dt.datetime | None = None
+    definition_version: str | None = None
+    policy_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -181,9 +185,10 @@ def publish_postgres(
         data_hash = meta.data_hash or data_hash_of({plan.source.full_name: plan.content for plan in planned})
         tables = [_table(plan, access, classes or {}) for plan in planned]
         decided = rules.policy(access, tables)
-        said = source_comments([plan.source for plan in planned]) | dict(comments or {})
         rows = sum(plan.rows for plan in planned)
         facts = publish_facts(publish_id, meta, data_hash, len(planned), rows)
+        sources = [plan.source for plan in planned]
+        said = signed(source_comments(sources) | dict(comments or {}), sources, facts)
         _build(owner, access, tables, decided, said, facts)
         step("build")
 
@@ -501,7 +506,31 @@ def publish_facts(
         "data_hash": ("text", data_hash),
         "table_count": ("bigint", str(tables)),
         "row_count": ("bigint", str(rows)),
+        "definition_version": ("text", meta.definition_version),
+        "policy_version": ("text", meta.policy_version),
+        "loaded_to": ("timestamptz", meta.loaded_to.isoformat() if meta.loaded_to else None),
     }
+
+
+def signed(
+    comments: Mapping[str, str], tables: Iterable[SourceTable], facts: Mapping[str, tuple[str, str | None]]
+) -> dict[str, str]:
+    """The comments, those of tables with a second line: which publish this is, made by which definitions."""
+    line = " · ".join(
+        f"{word} {facts[name][1]}"
+        for name, word in (
+            ("publish_id", "publish"),
+            ("data_hash", "data"),
+            ("definition_version", "definitions"),
+            ("policy_version", "policy"),
+            ("cut_off", "cut-off"),
+        )
+        if facts[name][1]
+    )
+    titles = {
+        table.full_name: "\n".join(filter(None, (comments.get(table.full_name), line))) for table in tables
+    }
+    return {**comments, **titles}
 
 
 PUBLISH_COMMENTS = {
@@ -513,6 +542,9 @@ PUBLISH_COMMENTS = {
     "data_hash": "数据内容哈希 / Hash of the published content",
     "table_count": "表数 / Number of tables",
     "row_count": "行数 / Number of rows",
+    "definition_version": "口径版本 / Version of the definitions it was made with",
+    "policy_version": "权限版本 / Version of the access rules in force",
+    "loaded_to": "各系统数据读取至 / Instant up to which every system was read",
 }
 
 

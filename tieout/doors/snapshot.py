@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 
 from tieout.doors import access as rules
 from tieout.doors.access import SCHEMAS, Class
-from tieout.doors.publish import PUBLISH_COMMENTS, PublishError, PublishMeta, data_hash_of, publish_facts
+from tieout.doors.publish import (
+    PUBLISH_COMMENTS,
+    PublishError,
+    PublishMeta,
+    data_hash_of,
+    publish_facts,
+    signed,
+)
 from tieout.doors.warehouse import SourceTable, reading, source_comments, source_tables
 from tieout.engine import connect, literal, quoted
 from tieout.fingerprint import table_hash
@@ -37,6 +44,7 @@ def write_snapshot(
     *,
     meta: PublishMeta,
     clearance: Class = "L2",
+    role: str | None = None,
     classes: Mapping[str, Mapping[str, str]] | None = None,
     unclassified: Class = "L2",
     comments: Mapping[str, str] | None = None,
@@ -52,6 +60,7 @@ def write_snapshot(
         folder: One per clearance.
         publish_id: Letters, digits, dot, dash and underscore.
         meta: Goes into the table `publish`, in schemas main, marts and metrics.
+        role: Whose clearance it is, for the table `publish`.
         clearance: Columns of a higher class are null in the file; their values are not in it anywhere.
         classes: `schema.table` -> column -> L1..L4; others have ``unclassified``.
         comments: `schema.table[.column]` -> text; those of the warehouse itself fill the gaps.
@@ -88,9 +97,11 @@ def write_snapshot(
                 advance(done, len(tables), table.full_name)
             data_hash = meta.data_hash or data_hash_of(contents)
             facts = publish_facts(publish_id, meta, data_hash, len(tables), rows) | {
-                "clearance": ("text", clearance)
+                "clearance": ("text", clearance),
+                "role": ("text", role),
             }
-            _say(file, facts, source_comments(tables) | dict(comments or {}), tables)
+            said = signed(source_comments(tables) | dict(comments or {}), tables, facts)
+            _say(file, facts, said, tables)
             file.execute("checkpoint")
         part.chmod(0o440)
         _to_disk(part)

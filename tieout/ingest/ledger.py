@@ -64,11 +64,21 @@ TABLES = {
         publish_id text primary key, run_id text not null, certified boolean not null, reasons text not null,
         business_cut_off date, loaded_to timestamptz, watermarks text not null, strong_checks bigint,
         strong_failed bigint, weak_failed bigint, identities bigint, identities_broken bigint,
-        rows_quarantined bigint, definition_version text, issued_at timestamptz not null""",
+        rows_quarantined bigint, definition_version text, issued_at timestamptz not null,
+        control_totals bigint, control_totals_off bigint, quarantined text, absent text, policy_version text""",
     "publish": """
         publish_id text primary key, run_id text not null, fingerprint text not null, content_hash text not null,
         tables bigint not null, rows bigint not null, snapshot text not null, door text not null,
         published_at timestamptz not null""",
+    # What every published table held: in the warehouse, and (masked) in the snapshot file; what it was made of.
+    "publish_table": """
+        publish_id text not null, table_name text not null, rows bigint not null, content_hash text not null,
+        snapshot_hash text, definition text, engine text not null, primary key (publish_id, table_name)""",
+    "report_certificate": """
+        publish_id text not null, report text not null, title text not null, owner text not null,
+        certified boolean not null, reasons text not null, notes text not null, business_cut_off date,
+        loaded_to timestamptz, definition_version text, figures text not null,
+        issued_at timestamptz not null, primary key (publish_id, report)""",
 }
 
 VIEWS = {
@@ -105,6 +115,8 @@ def ensure_ledger(con: duckdb.DuckDBPyConnection) -> bool:
             con.execute(f"drop table if exists ops.{name} cascade")
     for name, columns in TABLES.items():
         con.execute(f"create table if not exists ops.{name} ({columns})")
+        if name in found and name not in REBUILT:
+            _extend(con, name, found[name])
     for name, select in VIEWS.items():
         con.execute(f"create or replace view ops.{name} as {select}")
     return bool(outdated)
@@ -120,6 +132,17 @@ def _other_engine(con: duckdb.DuckDBPyConnection, found: dict[str, list[str]]) -
     con.execute("delete from ops.engine")
     con.execute(f"insert into ops.engine values ({literal(here)})")
     return bool(found.get("batch")) and known is not None
+
+
+def _extend(con: duckdb.DuckDBPyConnection, name: str, found: list[str]) -> None:
+    """Add the columns a table of an older version lacks: what it says of earlier runs stays."""
+    if set(_columns(con, name)) <= set(found):
+        return
+    con.execute(f"create or replace temp table shape ({TABLES[name]})")
+    for column, kind, *_ in con.execute("describe shape").fetchall():
+        if column not in found:
+            con.execute(f"alter table ops.{name} add column {quoted(column)} {kind}")
+    con.execute("drop table shape")
 
 
 def _columns(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:

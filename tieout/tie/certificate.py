@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -38,6 +38,11 @@ class Certificate:
     rows_quarantined: int
     definition_version: str
     issued_at: datetime
+    control_totals: int = 0
+    control_totals_off: int = 0
+    quarantined: tuple[str, ...] = ()  # what totals are without, one line a stream; personal sums withheld
+    absent: tuple[str, ...] = ()  # what was never read, or is off or held: absence is not zero
+    policy_version: str | None = None
 
 
 def issue(
@@ -49,6 +54,7 @@ def issue(
     now: datetime,
     sources: Mapping[str, Source] | None = None,
     held: Sequence[str] = (),
+    policy_version: str | None = None,
 ) -> Certificate:
     """Write and return the certificate of a publish; one with the same id is replaced.
 
@@ -56,7 +62,9 @@ def issue(
 
     Args:
         sources: Contracts, so that the reasons can say what the rows in quarantine amount to.
-        held: Streams whose newest data waits for a decision on their changed shape.
+        held: What the publish is without, one line each: sources that are off, streams whose newest data waits for
+            a decision on their changed shape.
+        policy_version: Of the access rules in force.
     """
     aside = open_quarantine(con)
     disagreeing = con.execute(
@@ -69,13 +77,16 @@ def issue(
         ).fetchall()
     }
     checks, identities = said.of("check"), said.of("identity")
-    without = f" ({brief(disclosed(con, sources or {}))})" if aside else ""
+    quarantined = disclosed(con, sources or {}) if aside else []
+    without = f" ({brief(quarantined)})" if aside else ""
     reasons = [f"{len(aside)} rows are in quarantine: totals are without them{without}"] if aside else []
     reasons += [
         f"control total {measure} of {origin} does not agree: {remedy(source, stream, measure)}"
         for source, stream, origin, measure in disagreeing
     ]
+    absent = [*held, *never_read(sources or {}, watermarks)]
     reservations = [*reasons, *held, *map(str, said.blocking)]
+    controls = con.execute("select count(*) from ops.control_now").fetchone()
     cut_off = con.execute("select max(balance_date) from marts.fct_stock_balance_day").fetchone()
     loaded_to = con.execute("select min(complete_to) from ops.watermark").fetchone()
     certificate = Certificate(
@@ -94,9 +105,19 @@ def issue(
         rows_quarantined=len(aside),
         definition_version=definition_version,
         issued_at=now,
+        control_totals=controls[0] if controls else 0,
+        control_totals_off=len(disagreeing),
+        quarantined=tuple(quarantined),
+        absent=tuple(absent),
+        policy_version=policy_version,
     )
     con.execute(
-        "insert or replace into ops.certificate values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        """
+        insert or replace into ops.certificate (publish_id, run_id, certified, reasons, business_cut_off, loaded_to,
+            watermarks, strong_checks, strong_failed, weak_failed, identities, identities_broken, rows_quarantined,
+            definition_version, issued_at, control_totals, control_totals_off, quarantined, absent, policy_version)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
         [
             certificate.publish_id,
             certificate.run_id,
@@ -113,6 +134,24 @@ def issue(
             certificate.rows_quarantined,
             certificate.definition_version,
             certificate.issued_at,
+            certificate.control_totals,
+            certificate.control_totals_off,
+            json.dumps(certificate.quarantined, ensure_ascii=False),
+            json.dumps(certificate.absent, ensure_ascii=False),
+            certificate.policy_version,
         ],
     )
     return certificate
+
+
+def never_read(sources: Mapping[str, Source], watermarks: Collection[str]) -> list[str]:
+    """Streams that contracts promise and nobody ever read to the end, one line a source.
+
+    A source without any stream that was read is no part of the publish; `held` says so where it should be.
+    """
+    lines = []
+    for name, source in sources.items():
+        unread = [stream for stream in source.streams if f"{name}.{stream}" not in watermarks]
+        if unread and len(unread) < len(source.streams):
+            lines.append(f"{name}: {', '.join(unread)} was never read")
+    return lines

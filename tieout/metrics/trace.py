@@ -239,7 +239,7 @@ def _plan(con: duckdb.DuckDBPyConnection, name: str) -> Plan:
 
 def plan_from(text: str) -> Plan:
     """A plan as `metrics.trace_plan` keeps it."""
-    raw = json.loads(text)
+    raw: dict = json.loads(text)
     joins = {key: Join(**value) for key, value in raw["joins"].items()}
     return Plan(**{**raw, "joins": joins, "inputs": tuple(Operand(**value) for value in raw["inputs"])})
 

@@ -16,6 +16,7 @@ CLAIM = {
     "description": {"zh": "说明", "en": "Text"},
     "owner": "sales",
     "with": "finance",
+    "process": "sales",
     "severity": "critical",
     "unit": "CNY",
     "by": ["month"],

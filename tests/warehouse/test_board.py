@@ -71,6 +71,7 @@ CLAIM = {
     "description": {"zh": "玩具", "en": "Toy"},
     "owner": "logistics",
     "with": "finance",
+    "process": "sales",
     "severity": "warning",
     "unit": "CNY",
     "by": ["party"],

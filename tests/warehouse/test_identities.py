@@ -21,6 +21,7 @@ SHIPPED_IS_INVOICED = {
     "description": {"zh": "玩具", "en": "Toy"},
     "owner": "logistics",
     "with": "finance",
+    "process": "sales",
     "severity": "critical",
     "unit": "CNY",
     "by": ["month"],

@@ -21,12 +21,14 @@ CauseKind = Literal[
     "quantity", "unit", "currency", "tax", "mapping", "master_data", "rounding",
 ]  # fmt: skip
 Severity = Literal["critical", "warning"]
+# The business process whose departments are compared: what one screen is grouped by, in this order.
+Process = Literal["sales", "e-commerce", "purchasing", "stock", "production", "finance", "hr", "data"]
 Status = Literal["holds", "explained", "broken"]
 
 # Columns the generated models add; a group column or cause of that name would collide.
 _TAKEN = {
     "left", "right", "unexplained", "explained", "difference", "status", "amount", "part", "evidence", "document",
-    "residual", "left_value", "right_value", "group_key", "group_name",
+    "residual", "taxes", "culprit", "left_value", "right_value", "group_key", "group_name",
 }  # fmt: skip
 # The union models are called identity_break and identity_result.
 _TAKEN_CLAIMS = {"break", "result"}
@@ -50,6 +52,7 @@ class Rows(Strict):
         default_factory=dict
     )  # group column -> expression; default: the column of that name
     document: str | None = None  # what people quote: order, invoice; residuals are looked for per document
+    tax: str | None = None  # of one row: an unexplained amount of just that much is called `tax`
     sql: str | None = None
 
     @model_validator(mode="after")
@@ -58,9 +61,9 @@ class Rows(Strict):
             raise ValueError("say either `model` (with `measure`) or `sql`")
         if self.model is not None and self.measure is None:
             raise ValueError(f"say the `measure` of {self.model}: the expression that is summed")
-        if self.sql is not None and (self.measure or self.where or self.keys or self.document):
+        if self.sql is not None and (self.measure or self.where or self.keys or self.document or self.tax):
             raise ValueError(
-                "`sql` returns its own columns; `measure`, `where`, `keys`, `document` go with `model`"
+                "`sql` returns its own columns; `measure`, `where`, `keys`, `document`, `tax` go with `model`"
             )
         return self
 
@@ -100,6 +103,7 @@ class Claim(Strict):
     description: Title
     owner: Identifier
     with_: Identifier = Field(alias="with")
+    process: Process
     severity: Severity
     unit: str
     by: tuple[Identifier, ...] = ()
@@ -136,6 +140,11 @@ class Claim(Strict):
     def model(self) -> str:
         """Name of the generated dbt model (schema `tie`)."""
         return f"identity_{self.claim}"
+
+    @property
+    def is_money(self) -> bool:
+        """Whether amounts are of a currency; otherwise they count something."""
+        return self.unit.startswith("currency") or (len(self.unit) == 3 and self.unit.isupper())
 
     @property
     def by_document(self) -> bool:

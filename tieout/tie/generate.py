@@ -74,6 +74,7 @@ def identity_sql(claim: Claim) -> str:
         *(_amount_of(key, f"{key}_amount") for key in causes),
         "count(*) filter (where part = 'left') as left_rows",
         "count(*) filter (where part = 'right') as right_rows",
+        "list(tax) filter (where tax <> 0) as taxes",
         # what is unexplained is about the two sides; rows of causes are named only where a side has none
         "coalesce((list(evidence order by abs(amount) desc, evidence) filter (where part in ('left', 'right')))"
         f"[1:{SAMPLE}], (list(evidence order by abs(amount) desc, evidence))[1:{SAMPLE}]) as evidence",
@@ -89,7 +90,7 @@ def identity_sql(claim: Claim) -> str:
         "sum(left_rows) as left_rows",
         "sum(right_rows) as right_rows",
         *(column for key in causes for column in _samples(key, f"{key}_amount", f"{key}_evidence")),
-        *_samples("unexplained", "residual", "evidence"),
+        *_samples("unexplained", "residual", "culprit_evidence"),
         # of two equal residuals always the same one: what is published depends on the rows alone
         "arg_max(suspect, (abs(residual), suspect)) filter (where residual <> 0) as unexplained_suspect",
     ]
@@ -122,9 +123,37 @@ with
         group by {", ".join([*by, "document"])}
     ),
 
+    left_over as (
+        select *, right_value - left_value - ({explained}) as residual from documented
+    ),
+
+    -- a row whose amount is just what is left over: it has nothing to stand against
+    culprits as (
+        select {"".join(f"left_over.{column}, " for column in by)} left_over.document,
+            min(contributions.evidence) as culprit, min(contributions.part) as culprit_part
+        from left_over
+        inner join contributions on {_same("left_over", "contributions", by)}
+        where left_over.residual <> 0 and (
+            (contributions.part = 'left' and contributions.amount = - left_over.residual)
+            or (contributions.part = 'right' and contributions.amount = left_over.residual)
+        )
+        group by all
+    ),
+
+    suspects as (
+        select {"".join(f"left_over.{column}, " for column in by)} left_over.document,
+            culprits.culprit, {_suspect(claim, explained)} as suspect
+        from left_over
+        left join culprits on {_same("left_over", "culprits", by)}
+        where left_over.residual <> 0
+        window moved as (partition by left_over.document)
+    ),
+
     judged as (
-        select *, right_value - left_value - ({explained}) as residual, {_suspect(explained)} as suspect
-        from documented
+        select left_over.*, suspects.suspect,
+            case when suspects.culprit is null then evidence else [suspects.culprit] end as culprit_evidence
+        from left_over
+        left join suspects on {_same("left_over", "suspects", by)}
     ),
 
     grouped as (select {", ".join(per_group)} from judged {group_by}),
@@ -186,7 +215,7 @@ def result_sql(claims: tuple[Claim, ...]) -> str:
         f"""select {literal(claim.claim)} as identity,
         {literal(claim.title.zh)} as title_zh, {literal(claim.title.en)} as title_en,
         {literal(claim.owner)} as owner, {literal(claim.with_)} as with_department,
-        {literal(claim.severity)} as severity, {literal(claim.unit)} as unit,
+        {literal(claim.process)} as process, {literal(claim.severity)} as severity, {literal(claim.unit)} as unit,
         {literal(claim.left.label.zh)} as left_label_zh, {literal(claim.left.label.en)} as left_label_en,
         {literal(claim.right.label.zh)} as right_label_zh, {literal(claim.right.label.en)} as right_label_en,
         {literal(", ".join(claim.companies))} as companies,
@@ -270,6 +299,7 @@ def models_yaml(claims: tuple[Claim, ...]) -> str:
             ("title_en", "标题（英文） / Title in English"),
             ("owner", "责任部门 / Owner"),
             ("with_department", "对方部门 / The other department"),
+            ("process", "业务流程 / Business process"),
             ("severity", "严重程度：critical 阻断发布，warning 提示 / critical blocks, warning warns"),
             ("unit", "计量单位 / Unit"),
             ("left_label_zh", "左侧（中文） / Left in Chinese"),
@@ -306,7 +336,7 @@ def _part_sql(claim: Claim, part: str, rows: Rows) -> str:
         columns = "".join(f"{column}, " for column in claim.by)
         return (
             f"select {columns} cast(document as text) as document, {literal(part)} as part, "
-            f"cast(amount as {AMOUNT}) as amount, {_EVIDENCE} as evidence"
+            f"cast(amount as {AMOUNT}) as amount, cast(null as {AMOUNT}) as tax, {_EVIDENCE} as evidence"
             f" from ({rows.sql.strip().rstrip(';')}) as part_rows{_where(_of_companies(claim))}"
         )
     if rows.model is None:  # refused by the reader; said again for the type checker
@@ -315,7 +345,8 @@ def _part_sql(claim: Claim, part: str, rows: Rows) -> str:
     where = _where(rows.where and f"({rows.where})" if claim.companies else rows.where, _of_companies(claim))
     return (
         f"select {columns} cast({rows.document or 'null'} as text) as document, {literal(part)} as part, "
-        f"cast({rows.measure} as {AMOUNT}) as amount, {_EVIDENCE} as evidence from {_ref(rows.model)}{where}"
+        f"cast({rows.measure} as {AMOUNT}) as amount, cast({rows.tax or 'null'} as {AMOUNT}) as tax, "
+        f"{_EVIDENCE} as evidence from {_ref(rows.model)}{where}"
     )
 
 
@@ -354,18 +385,32 @@ def _total(claim: Claim, column: str) -> str:
     return f"cast(null as {AMOUNT})" if claim.mixed_units else f"coalesce(sum({column}), 0)"
 
 
-def _suspect(explained: str) -> str:
-    """What a document's residual looks like: a row on one side only, a whole multiple, or another amount."""
+def _suspect(claim: Claim, explained: str) -> str:
+    """What a document's residual looks like, the most telling sign first."""
     expected = f"(left_value + {explained})"
+    dates = [f"left_over.{column}" for column in claim.by if column.endswith("_date")]
+    another_day = " or ".join(f"min({day}) over moved <> max({day}) over moved" for day in dates) or "false"
     return f"""case
-        when right_value - {expected} = 0 then null
+        -- what one group lacks another has too much of: the document stands under another day or another name
+        when left_over.document is not null and sum(residual) over moved = 0
+            then case when {another_day} then 'cutoff' else 'mapping' end
         when left_rows = 0 and {explained} = 0 then 'missing_left'
         when right_rows = 0 and {explained} = 0 then 'missing_right'
-        when {expected} <> 0 and right_value <> {expected} and right_value <> 0
+        when {expected} <> 0 and right_value <> 0 and right_value / {expected} > 0
             and (right_value % {expected} = 0 or {expected} % right_value = 0)
-            and right_value / {expected} > 0 then 'duplicate'
-        else 'amount'
+            and case when abs(right_value) > abs({expected}) then right_rows else left_rows end > 1
+            then 'duplicate'
+        when list_contains(taxes, residual) or list_contains(taxes, - residual) then 'tax'
+        when culprit_part = 'left' then 'missing_right'
+        when culprit_part = 'right' then 'missing_left'
+        else '{"amount" if claim.is_money else "quantity"}'
     end"""
+
+
+def _same(one: str, other: str, by: list[str]) -> str:
+    return " and ".join(
+        f"{one}.{column} is not distinct from {other}.{column}" for column in (*by, "document")
+    )
 
 
 def _joined(texts: list[str]) -> str:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tieout.engine import quoted
-from tieout.tie.claims import Claim, Severity, Status
+from tieout.tie.claims import Claim, Process, Severity, Status
 from tieout.tie.generate import contributions_sql, resolved
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class IdentityResult:
     title_en: str
     owner: str
     with_department: str
+    process: Process
     severity: Severity
     unit: str
     left_label_zh: str
@@ -74,7 +75,8 @@ class Break:
     cause_amount: Decimal
     evidence: tuple[str, ...]  # source/stream/record
     documents: tuple[str, ...]
-    suspect: str | None  # only for unexplained: missing_left, missing_right, duplicate, amount
+    # only for unexplained: missing_left, missing_right, duplicate, cutoff, mapping, tax, amount, quantity
+    suspect: str | None
     owner: str
 
 

@@ -321,6 +321,186 @@ from {{ ref("identity_booked_to_shipped") }}
 where unexplained <> 0
 union all
 select
+    'document_numbers_have_no_gap' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_document_numbers_have_no_gap") }}
+where unexplained <> 0
+union all
+select
+    'expense_claims_equal_ledger' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_expense_claims_equal_ledger") }}
+where unexplained <> 0
+union all
+select
+    'goods_received_equal_accrued_payables' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_goods_received_equal_accrued_payables") }}
+where unexplained <> 0
+union all
+select
+    'goods_received_equal_supplier_invoices' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'open' as cause,
+    'open' as cause_name,
+    '刚到货，还在到票期限内' as cause_title_zh,
+    'Received, and still within the time an invoice takes' as cause_title_en,
+    open_amount as cause_amount,
+    open_evidence as evidence,
+    open_documents as documents,
+    cast(null as text) as suspect,
+    'finance' as owner
+from {{ ref("identity_goods_received_equal_supplier_invoices") }}
+where open_amount <> 0
+union all
+select
+    'goods_received_equal_supplier_invoices' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_goods_received_equal_supplier_invoices") }}
+where unexplained <> 0
+union all
+select
+    'goods_sent_equal_sales_invoices' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'open' as cause,
+    'open' as cause_name,
+    '刚出库，还在开票期限内' as cause_title_zh,
+    'Sent, and still within the time invoicing takes' as cause_title_en,
+    open_amount as cause_amount,
+    open_evidence as evidence,
+    open_documents as documents,
+    cast(null as text) as suspect,
+    'finance' as owner
+from {{ ref("identity_goods_sent_equal_sales_invoices") }}
+where open_amount <> 0
+union all
+select
+    'goods_sent_equal_sales_invoices' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_goods_sent_equal_sales_invoices") }}
+where unexplained <> 0
+union all
+select
+    'intercompany_receipts_equal_payments' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_intercompany_receipts_equal_payments") }}
+where unexplained <> 0
+union all
+select
+    'intercompany_sales_equal_purchases' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_intercompany_sales_equal_purchases") }}
+where unexplained <> 0
+union all
+select
     'invoices_equal_ledger_revenue' as identity,
     group_key,
     group_name,
@@ -381,6 +561,86 @@ from {{ ref("identity_ledger_debit_equals_credit") }}
 where unexplained <> 0
 union all
 select
+    'material_used_equals_stock_issued' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'production' as owner
+from {{ ref("identity_material_used_equals_stock_issued") }}
+where unexplained <> 0
+union all
+select
+    'open_sales_invoices_equal_receivables' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_open_sales_invoices_equal_receivables") }}
+where unexplained <> 0
+union all
+select
+    'open_supplier_invoices_equal_payables' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_open_supplier_invoices_equal_payables") }}
+where unexplained <> 0
+union all
+select
+    'opportunities_equal_orders' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'sales' as owner
+from {{ ref("identity_opportunities_equal_orders") }}
+where unexplained <> 0
+union all
+select
     'ordered_quantity_is_shipped_or_open' as identity,
     group_key,
     group_name,
@@ -398,6 +658,46 @@ select
     unexplained_suspect as suspect,
     'sales' as owner
 from {{ ref("identity_ordered_quantity_is_shipped_or_open") }}
+where unexplained <> 0
+union all
+select
+    'orders_equal_goods_sent' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'open' as cause,
+    'open' as cause_name,
+    '金蝶记为尚未出库' as cause_title_zh,
+    'Open as the order system counts it' as cause_title_en,
+    open_amount as cause_amount,
+    open_evidence as evidence,
+    open_documents as documents,
+    cast(null as text) as suspect,
+    'sales' as owner
+from {{ ref("identity_orders_equal_goods_sent") }}
+where open_amount <> 0
+union all
+select
+    'orders_equal_goods_sent' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'sales' as owner
+from {{ ref("identity_orders_equal_goods_sent") }}
 where unexplained <> 0
 union all
 select
@@ -461,6 +761,86 @@ from {{ ref("identity_payable_open_invoices_equal_ledger_2202") }}
 where unexplained <> 0
 union all
 select
+    'payments_are_approved' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_payments_are_approved") }}
+where unexplained <> 0
+union all
+select
+    'payroll_equals_ledger_wages' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'mapping' as cause,
+    'another_department' as cause_name,
+    '人事任职与工资表的部门不同' as cause_title_zh,
+    'The list of posts and the payroll name different departments' as cause_title_en,
+    another_department_amount as cause_amount,
+    another_department_evidence as evidence,
+    another_department_documents as documents,
+    cast(null as text) as suspect,
+    'hr' as owner
+from {{ ref("identity_payroll_equals_ledger_wages") }}
+where another_department_amount <> 0
+union all
+select
+    'payroll_equals_ledger_wages' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'hr' as owner
+from {{ ref("identity_payroll_equals_ledger_wages") }}
+where unexplained <> 0
+union all
+select
+    'payroll_heads_equal_hr_heads' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'hr' as owner
+from {{ ref("identity_payroll_heads_equal_hr_heads") }}
+where unexplained <> 0
+union all
+select
     'produced_equals_stock_moves_in' as identity,
     group_key,
     group_name,
@@ -501,6 +881,46 @@ from {{ ref("identity_produced_equals_stock_moves_in") }}
 where unexplained <> 0
 union all
 select
+    'purchase_orders_equal_goods_received' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'open' as cause,
+    'open' as cause_name,
+    '订单记为尚未到货' as cause_title_zh,
+    'Open as the order counts it' as cause_title_en,
+    open_amount as cause_amount,
+    open_evidence as evidence,
+    open_documents as documents,
+    cast(null as text) as suspect,
+    'purchasing' as owner
+from {{ ref("identity_purchase_orders_equal_goods_received") }}
+where open_amount <> 0
+union all
+select
+    'purchase_orders_equal_goods_received' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'purchasing' as owner
+from {{ ref("identity_purchase_orders_equal_goods_received") }}
+where unexplained <> 0
+union all
+select
     'purchased_quantity_is_received_or_open' as identity,
     group_key,
     group_name,
@@ -518,6 +938,46 @@ select
     unexplained_suspect as suspect,
     'purchasing' as owner
 from {{ ref("identity_purchased_quantity_is_received_or_open") }}
+where unexplained <> 0
+union all
+select
+    'receipts_equal_bank_debits' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_receipts_equal_bank_debits") }}
+where unexplained <> 0
+union all
+select
+    'receipts_equal_receivable_credits' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_receipts_equal_receivable_credits") }}
 where unexplained <> 0
 union all
 select
@@ -721,6 +1181,126 @@ from {{ ref("identity_received_to_invoiced") }}
 where unexplained <> 0
 union all
 select
+    'reported_output_equals_stock_taken_in' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'production' as owner
+from {{ ref("identity_reported_output_equals_stock_taken_in") }}
+where unexplained <> 0
+union all
+select
+    'returns_equal_credit_notes' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'open' as cause,
+    'open' as cause_name,
+    '刚退回，红字发票还没开' as cause_title_zh,
+    'Taken back, the credit note is still to come' as cause_title_en,
+    open_amount as cause_amount,
+    open_evidence as evidence,
+    open_documents as documents,
+    cast(null as text) as suspect,
+    'finance' as owner
+from {{ ref("identity_returns_equal_credit_notes") }}
+where open_amount <> 0
+union all
+select
+    'returns_equal_credit_notes' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_returns_equal_credit_notes") }}
+where unexplained <> 0
+union all
+select
+    'sales_invoices_equal_receivable_debits' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_sales_invoices_equal_receivable_debits") }}
+where unexplained <> 0
+union all
+select
+    'sales_invoices_equal_voucher_revenue' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_sales_invoices_equal_voucher_revenue") }}
+where unexplained <> 0
+union all
+select
+    'settlements_equal_bank_debits' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_settlements_equal_bank_debits") }}
+where unexplained <> 0
+union all
+select
     'shipped_to_revenue' as identity,
     group_key,
     group_name,
@@ -881,6 +1461,186 @@ from {{ ref("identity_shipped_to_revenue") }}
 where unexplained <> 0
 union all
 select
+    'shop_days_equal_vouchers' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'return' as cause,
+    'return' as cause_name,
+    '当天完成的退款' as cause_title_zh,
+    'Refunds finished on the day' as cause_title_en,
+    return_amount as cause_amount,
+    return_evidence as evidence,
+    return_documents as documents,
+    cast(null as text) as suspect,
+    'ecommerce' as owner
+from {{ ref("identity_shop_days_equal_vouchers") }}
+where return_amount <> 0
+union all
+select
+    'shop_days_equal_vouchers' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'ecommerce' as owner
+from {{ ref("identity_shop_days_equal_vouchers") }}
+where unexplained <> 0
+union all
+select
+    'shop_orders_equal_goods_sent' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'ecommerce' as owner
+from {{ ref("identity_shop_orders_equal_goods_sent") }}
+where unexplained <> 0
+union all
+select
+    'shop_orders_equal_settlements' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'return' as cause,
+    'return' as cause_name,
+    '退款' as cause_title_zh,
+    'Refunds' as cause_title_en,
+    return_amount as cause_amount,
+    return_evidence as evidence,
+    return_documents as documents,
+    cast(null as text) as suspect,
+    'ecommerce' as owner
+from {{ ref("identity_shop_orders_equal_settlements") }}
+where return_amount <> 0
+union all
+select
+    'shop_orders_equal_settlements' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'scope' as cause,
+    'platform_fee' as cause_name,
+    '平台服务费' as cause_title_zh,
+    'The platform''s fee' as cause_title_en,
+    platform_fee_amount as cause_amount,
+    platform_fee_evidence as evidence,
+    platform_fee_documents as documents,
+    cast(null as text) as suspect,
+    'ecommerce' as owner
+from {{ ref("identity_shop_orders_equal_settlements") }}
+where platform_fee_amount <> 0
+union all
+select
+    'shop_orders_equal_settlements' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'open' as cause,
+    'open' as cause_name,
+    '最后一次结算以后' as cause_title_zh,
+    'After the last settlement' as cause_title_en,
+    open_amount as cause_amount,
+    open_evidence as evidence,
+    open_documents as documents,
+    cast(null as text) as suspect,
+    'ecommerce' as owner
+from {{ ref("identity_shop_orders_equal_settlements") }}
+where open_amount <> 0
+union all
+select
+    'shop_orders_equal_settlements' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'ecommerce' as owner
+from {{ ref("identity_shop_orders_equal_settlements") }}
+where unexplained <> 0
+union all
+select
+    'shop_refunds_equal_goods_taken_back' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'ecommerce' as owner
+from {{ ref("identity_shop_refunds_equal_goods_taken_back") }}
+where unexplained <> 0
+union all
+select
+    'shop_refunds_equal_settlement_refunds' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'ecommerce' as owner
+from {{ ref("identity_shop_refunds_equal_settlement_refunds") }}
+where unexplained <> 0
+union all
+select
     'source_control_totals_equal_loaded' as identity,
     group_key,
     group_name,
@@ -921,6 +1681,26 @@ from {{ ref("identity_source_control_totals_equal_loaded") }}
 where unexplained <> 0
 union all
 select
+    'spare_part_orders_equal_ledger' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'purchasing' as owner
+from {{ ref("identity_spare_part_orders_equal_ledger") }}
+where unexplained <> 0
+union all
+select
     'stock_balance_equals_moves' as identity,
     group_key,
     group_name,
@@ -938,6 +1718,26 @@ select
     unexplained_suspect as suspect,
     'inventory' as owner
 from {{ ref("identity_stock_balance_equals_moves") }}
+where unexplained <> 0
+union all
+select
+    'stock_balance_equals_stock_system' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'inventory' as owner
+from {{ ref("identity_stock_balance_equals_stock_system") }}
 where unexplained <> 0
 union all
 select
@@ -978,6 +1778,26 @@ select
     unexplained_suspect as suspect,
     'inventory' as owner
 from {{ ref("identity_stock_book_equals_count") }}
+where unexplained <> 0
+union all
+select
+    'stock_documents_equal_ledger_stock' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'inventory' as owner
+from {{ ref("identity_stock_documents_equal_ledger_stock") }}
 where unexplained <> 0
 union all
 select
@@ -1061,6 +1881,126 @@ from {{ ref("identity_stock_value_equals_ledger") }}
 where unexplained <> 0
 union all
 select
+    'subsidiary_invoices_equal_goods_sent' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'open' as cause,
+    'open' as cause_name,
+    '刚发出，还在开票期限内' as cause_title_zh,
+    'Sent, and still within the time invoicing takes' as cause_title_en,
+    open_amount as cause_amount,
+    open_evidence as evidence,
+    open_documents as documents,
+    cast(null as text) as suspect,
+    'finance' as owner
+from {{ ref("identity_subsidiary_invoices_equal_goods_sent") }}
+where open_amount <> 0
+union all
+select
+    'subsidiary_invoices_equal_goods_sent' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_subsidiary_invoices_equal_goods_sent") }}
+where unexplained <> 0
+union all
+select
+    'subsidiary_invoices_equal_journal' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_subsidiary_invoices_equal_journal") }}
+where unexplained <> 0
+union all
+select
+    'subsidiary_orders_equal_parent_orders' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'open' as cause,
+    'waiting_for_approval' as cause_name,
+    '母公司订单还在审批' as cause_title_zh,
+    'The parent''s order waits for its approval' as cause_title_en,
+    waiting_for_approval_amount as cause_amount,
+    waiting_for_approval_evidence as evidence,
+    waiting_for_approval_documents as documents,
+    cast(null as text) as suspect,
+    'sales' as owner
+from {{ ref("identity_subsidiary_orders_equal_parent_orders") }}
+where waiting_for_approval_amount <> 0
+union all
+select
+    'subsidiary_orders_equal_parent_orders' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'sales' as owner
+from {{ ref("identity_subsidiary_orders_equal_parent_orders") }}
+where unexplained <> 0
+union all
+select
+    'supplier_invoices_are_paid_once' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_supplier_invoices_are_paid_once") }}
+where unexplained <> 0
+union all
+select
     'supplier_invoices_equal_ledger_purchases' as identity,
     group_key,
     group_name,
@@ -1078,4 +2018,124 @@ select
     unexplained_suspect as suspect,
     'finance' as owner
 from {{ ref("identity_supplier_invoices_equal_ledger_purchases") }}
+where unexplained <> 0
+union all
+select
+    'supplier_invoices_equal_payable_credits' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_supplier_invoices_equal_payable_credits") }}
+where unexplained <> 0
+union all
+select
+    'supplier_payments_equal_payable_debits' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'finance' as owner
+from {{ ref("identity_supplier_payments_equal_payable_debits") }}
+where unexplained <> 0
+union all
+select
+    'warehouse_shipments_equal_stock_issues' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'inventory' as owner
+from {{ ref("identity_warehouse_shipments_equal_stock_issues") }}
+where unexplained <> 0
+union all
+select
+    'web_orders_equal_orders' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'ecommerce' as owner
+from {{ ref("identity_web_orders_equal_orders") }}
+where unexplained <> 0
+union all
+select
+    'work_orders_equal_output_and_scrap' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'quantity' as cause,
+    'scrap' as cause_name,
+    '报废' as cause_title_zh,
+    'Scrapped' as cause_title_en,
+    scrap_amount as cause_amount,
+    scrap_evidence as evidence,
+    scrap_documents as documents,
+    cast(null as text) as suspect,
+    'production' as owner
+from {{ ref("identity_work_orders_equal_output_and_scrap") }}
+where scrap_amount <> 0
+union all
+select
+    'work_orders_equal_output_and_scrap' as identity,
+    group_key,
+    group_name,
+    status,
+    left_value,
+    right_value,
+    difference,
+    'unexplained' as cause,
+    'unexplained' as cause_name,
+    '未解释' as cause_title_zh,
+    'Unexplained' as cause_title_en,
+    unexplained as cause_amount,
+    unexplained_evidence as evidence,
+    unexplained_documents as documents,
+    unexplained_suspect as suspect,
+    'production' as owner
+from {{ ref("identity_work_orders_equal_output_and_scrap") }}
 where unexplained <> 0

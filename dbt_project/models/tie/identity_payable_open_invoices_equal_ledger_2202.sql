@@ -9,6 +9,7 @@ with
             cast('account.invoice,' || invoice_id as text) as document,
             'left' as part,
             cast(invoice_amount_gross_cny as decimal(38, 4)) as amount,
+            cast(null as decimal(38, 4)) as tax,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_supplier_invoice_line") }}
         where (is_open) and company_code in ('HX')
@@ -18,6 +19,7 @@ with
             cast(source_document as text) as document,
             'right' as part,
             cast(- balance_amount_cny as decimal(38, 4)) as amount,
+            cast(null as decimal(38, 4)) as tax,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_ledger_entry_line") }}
         where
@@ -29,6 +31,7 @@ with
             cast('account.invoice,' || invoice_id as text) as document,
             'part_payment' as part,
             cast(bank_amount_cny as decimal(38, 4)) as amount,
+            cast(null as decimal(38, 4)) as tax,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("fct_payment") }}
         where
@@ -44,6 +47,7 @@ with
             cast('account.invoice,' || invoice_id as text) as document,
             'rounding' as part,
             cast(difference_cny as decimal(38, 4)) as amount,
+            cast(null as decimal(38, 4)) as tax,
             concat_ws('/', source_system, source_stream, source_record) as evidence
         from {{ ref("tie_invoice_posting") }}
         where
@@ -62,6 +66,7 @@ with
             coalesce(sum(amount) filter (where part = 'rounding'), 0) as rounding_amount,
             count(*) filter (where part = 'left') as left_rows,
             count(*) filter (where part = 'right') as right_rows,
+            list(tax) filter (where tax <> 0) as taxes,
             coalesce(
                 (list(evidence order by abs(amount) desc, evidence) filter (where part in ('left', 'right')))[
                     1:20
@@ -78,30 +83,88 @@ with
         group by supplier_key, document
     ),
 
-    judged as (
+    left_over as (
+        select *, right_value - left_value - (part_payment_amount + rounding_amount) as residual
+        from documented
+    ),
+
+    -- a row whose amount is just what is left over: it has nothing to stand against
+    culprits as (
         select
-            *,
-            right_value - left_value - (part_payment_amount + rounding_amount) as residual,
+            left_over.supplier_key,
+            left_over.document,
+            min(contributions.evidence) as culprit,
+            min(contributions.part) as culprit_part
+        from left_over
+        inner join
+            contributions
+            on left_over.supplier_key is not distinct from contributions.supplier_key
+            and left_over.document is not distinct from contributions.document
+        where
+            left_over.residual <> 0
+            and (
+                (contributions.part = 'left' and contributions.amount = - left_over.residual)
+                or (contributions.part = 'right' and contributions.amount = left_over.residual)
+            )
+        group by all
+    ),
+
+    suspects as (
+        select
+            left_over.supplier_key,
+            left_over.document,
+            culprits.culprit,
             case
-                when right_value - (left_value + part_payment_amount + rounding_amount) = 0
-                then null
+                -- what one group lacks another has too much of: the document stands under another day or
+                -- another name
+                when left_over.document is not null and sum(residual) over moved = 0
+                then case when false then 'cutoff' else 'mapping' end
                 when left_rows = 0 and part_payment_amount + rounding_amount = 0
                 then 'missing_left'
                 when right_rows = 0 and part_payment_amount + rounding_amount = 0
                 then 'missing_right'
                 when
                     (left_value + part_payment_amount + rounding_amount) <> 0
-                    and right_value <> (left_value + part_payment_amount + rounding_amount)
                     and right_value <> 0
+                    and right_value / (left_value + part_payment_amount + rounding_amount) > 0
                     and (
                         right_value % (left_value + part_payment_amount + rounding_amount) = 0
                         or (left_value + part_payment_amount + rounding_amount) % right_value = 0
                     )
-                    and right_value / (left_value + part_payment_amount + rounding_amount) > 0
+                    and case
+                        when abs(right_value) > abs((left_value + part_payment_amount + rounding_amount))
+                        then right_rows
+                        else left_rows
+                    end
+                    > 1
                 then 'duplicate'
+                when list_contains(taxes, residual) or list_contains(taxes, - residual)
+                then 'tax'
+                when culprit_part = 'left'
+                then 'missing_right'
+                when culprit_part = 'right'
+                then 'missing_left'
                 else 'amount'
             end as suspect
-        from documented
+        from left_over
+        left join
+            culprits
+            on left_over.supplier_key is not distinct from culprits.supplier_key
+            and left_over.document is not distinct from culprits.document
+        where left_over.residual <> 0
+        window moved as (partition by left_over.document)
+    ),
+
+    judged as (
+        select
+            left_over.*,
+            suspects.suspect,
+            case when suspects.culprit is null then evidence else [suspects.culprit] end as culprit_evidence
+        from left_over
+        left join
+            suspects
+            on left_over.supplier_key is not distinct from suspects.supplier_key
+            and left_over.document is not distinct from suspects.document
     ),
 
     grouped as (
@@ -165,7 +228,9 @@ with
                 to_json(
                     coalesce(
                         flatten(
-                            list(evidence order by abs(residual) desc, document) filter (where residual <> 0)
+                            list(culprit_evidence order by abs(residual) desc, document) filter (
+                                where residual <> 0
+                            )
                         )[1:20],
                         []
                     )

@@ -6,6 +6,7 @@ select
     'Hours present equal hours written down' as title_en,
     'hr' as owner,
     'production' as with_department,
+    'hr' as process,
     'warning' as severity,
     'hours' as unit,
     '考勤：在岗时长' as left_label_zh,
@@ -39,6 +40,7 @@ select
     'Bank payments equal the supplier invoices they settle' as title_en,
     'finance' as owner,
     'purchasing' as with_department,
+    'purchasing' as process,
     'critical' as severity,
     'CNY' as unit,
     '银行付款' as left_label_zh,
@@ -72,6 +74,7 @@ select
     'Bank receipts equal the customer invoices they settle' as title_en,
     'finance' as owner,
     'sales' as with_department,
+    'sales' as process,
     'critical' as severity,
     'CNY' as unit,
     '银行收款' as left_label_zh,
@@ -105,6 +108,7 @@ select
     'From orders booked to goods shipped' as title_en,
     'sales' as owner,
     'inventory' as with_department,
+    'sales' as process,
     'warning' as severity,
     'CNY' as unit,
     '销售：订单额（未税）' as left_label_zh,
@@ -133,11 +137,250 @@ select
 from {{ ref("identity_booked_to_shipped") }}
 union all
 select
+    'document_numbers_have_no_gap' as identity,
+    '单据编号连续' as title_zh,
+    'Document numbers have no gap' as title_en,
+    'finance' as owner,
+    'finance' as with_department,
+    'finance' as process,
+    'warning' as severity,
+    'documents' as unit,
+    '已有的编号' as left_label_zh,
+    'Numbers there are' as left_label_en,
+    '应有的编号' as right_label_zh,
+    'Numbers there should be' as right_label_en,
+    'HC, HCE' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_document_numbers_have_no_gap") }}
+union all
+select
+    'expense_claims_equal_ledger' as identity,
+    '报销单等于总账费用' as title_zh,
+    'Expense claims granted equal what the ledger paid out' as title_en,
+    'finance' as owner,
+    'hr' as with_department,
+    'finance' as process,
+    'warning' as severity,
+    'CNY' as unit,
+    '通过的报销单' as left_label_zh,
+    'Claims granted' as left_label_en,
+    '总账管理费用' as right_label_zh,
+    'Charged in the ledger' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_expense_claims_equal_ledger") }}
+union all
+select
+    'goods_received_equal_accrued_payables' as identity,
+    '到货等于暂估应付贷方' as title_zh,
+    'Goods received equal what was accrued as payable' as title_en,
+    'finance' as owner,
+    'inventory' as with_department,
+    'purchasing' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '到货额（采购价，未税）' as left_label_zh,
+    'Received, at order price (net)' as left_label_en,
+    '暂估应付账款贷方' as right_label_zh,
+    'Credits of accrued payables' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_goods_received_equal_accrued_payables") }}
+union all
+select
+    'goods_received_equal_supplier_invoices' as identity,
+    '到货等于供应商发票加未到票' as title_zh,
+    'Goods received equal invoiced plus still to be invoiced' as title_en,
+    'finance' as owner,
+    'purchasing' as with_department,
+    'purchasing' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '到货额（采购价，未税）' as left_label_zh,
+    'Received, at order price (net)' as left_label_en,
+    '供应商发票（未税）' as right_label_zh,
+    'Supplier invoices (net)' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_goods_received_equal_supplier_invoices") }}
+union all
+select
+    'goods_sent_equal_sales_invoices' as identity,
+    '出库等于开票加未开票' as title_zh,
+    'Goods sent equal invoiced plus still to be invoiced' as title_en,
+    'finance' as owner,
+    'sales' as with_department,
+    'sales' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '出库额（订单价，未税）' as left_label_zh,
+    'Sent, at order price (net)' as left_label_en,
+    '发票（未税）' as right_label_zh,
+    'Invoices (net)' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_goods_sent_equal_sales_invoices") }}
+union all
+select
+    'intercompany_receipts_equal_payments' as identity,
+    '公司间收款等于公司间付款' as title_zh,
+    'What the parent received from the subsidiary equals what the subsidiary paid' as title_en,
+    'finance' as owner,
+    'finance' as with_department,
+    'finance' as process,
+    'critical' as severity,
+    'EUR' as unit,
+    '母公司收款（按发票汇率）' as left_label_zh,
+    'Parent''s receipts at the rate of the invoice' as left_label_en,
+    '子公司凭证：付款' as right_label_zh,
+    'Subsidiary''s payments' as right_label_en,
+    'HC, HCE' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_intercompany_receipts_equal_payments") }}
+union all
+select
+    'intercompany_sales_equal_purchases' as identity,
+    '公司间销售等于公司间采购' as title_zh,
+    'What the parent sold to the subsidiary equals what the subsidiary bought' as title_en,
+    'finance' as owner,
+    'finance' as with_department,
+    'finance' as process,
+    'critical' as severity,
+    'EUR' as unit,
+    '母公司发票（按当日汇率）' as left_label_zh,
+    'Parent''s invoices at the rate of their day' as left_label_en,
+    '子公司凭证：采购' as right_label_zh,
+    'Subsidiary''s purchases' as right_label_en,
+    'HC, HCE' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_intercompany_sales_equal_purchases") }}
+union all
+select
     'invoices_equal_ledger_revenue' as identity,
     '已过账客户发票等于总账收入' as title_zh,
     'Posted customer invoices equal revenue in the ledger' as title_en,
     'finance' as owner,
     'sales' as with_department,
+    'finance' as process,
     'critical' as severity,
     'CNY' as unit,
     '已过账发票（未税）' as left_label_zh,
@@ -171,6 +414,7 @@ select
     'Every voucher''s debit equals its credit' as title_en,
     'finance' as owner,
     'finance' as with_department,
+    'finance' as process,
     'critical' as severity,
     'CNY' as unit,
     '借方' as left_label_zh,
@@ -199,11 +443,148 @@ select
 from {{ ref("identity_ledger_debit_equals_credit") }}
 union all
 select
+    'material_used_equals_stock_issued' as identity,
+    '生产领用等于领料出库' as title_zh,
+    'Material used equals stock issued' as title_en,
+    'production' as owner,
+    'inventory' as with_department,
+    'production' as process,
+    'critical' as severity,
+    'base unit of the product' as unit,
+    'MES：领用数量' as left_label_zh,
+    'Shop floor: drawn' as left_label_en,
+    '用友：领料出库' as right_label_zh,
+    'Stock: issued' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_material_used_equals_stock_issued") }}
+union all
+select
+    'open_sales_invoices_equal_receivables' as identity,
+    '未收发票等于应收账款余额' as title_zh,
+    'Open sales invoices equal the balance of receivables' as title_en,
+    'finance' as owner,
+    'sales' as with_department,
+    'finance' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '未收发票（价税合计）' as left_label_zh,
+    'Open invoices (gross)' as left_label_en,
+    '应收账款余额' as right_label_zh,
+    'Balance of receivables' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_open_sales_invoices_equal_receivables") }}
+union all
+select
+    'open_supplier_invoices_equal_payables' as identity,
+    '未付供应商发票等于应付账款余额' as title_zh,
+    'Open supplier invoices equal the balance of payables' as title_en,
+    'finance' as owner,
+    'purchasing' as with_department,
+    'finance' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '未付供应商发票（价税合计）' as left_label_zh,
+    'Open supplier invoices (gross)' as left_label_en,
+    '应付账款余额' as right_label_zh,
+    'Balance of payables' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_open_supplier_invoices_equal_payables") }}
+union all
+select
+    'opportunities_equal_orders' as identity,
+    '赢单商机等于销售订单' as title_zh,
+    'Opportunities won equal the orders that came of them' as title_en,
+    'sales' as owner,
+    'sales' as with_department,
+    'sales' as process,
+    'warning' as severity,
+    'currency of the order' as unit,
+    '商机金额' as left_label_zh,
+    'Opportunity' as left_label_en,
+    '订单金额（未税）' as right_label_zh,
+    'Order (net)' as right_label_en,
+    'HC, HCE' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_opportunities_equal_orders") }}
+union all
+select
     'ordered_quantity_is_shipped_or_open' as identity,
     '订货数量等于已发加未发' as title_zh,
     'Every ordered quantity is shipped or open' as title_en,
     'sales' as owner,
     'inventory' as with_department,
+    'sales' as process,
     'critical' as severity,
     'base unit of the product' as unit,
     '订货数量' as left_label_zh,
@@ -232,11 +613,46 @@ select
 from {{ ref("identity_ordered_quantity_is_shipped_or_open") }}
 union all
 select
+    'orders_equal_goods_sent' as identity,
+    '订货等于已出库加未出库' as title_zh,
+    'Ordered equals sent plus open' as title_en,
+    'sales' as owner,
+    'inventory' as with_department,
+    'sales' as process,
+    'critical' as severity,
+    'base unit of the product' as unit,
+    '金蝶：订货数量' as left_label_zh,
+    'Orders: ordered' as left_label_en,
+    '用友：出库数量' as right_label_zh,
+    'Stock: sent' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_orders_equal_goods_sent") }}
+union all
+select
     'payable_open_invoices_equal_ledger_2202' as identity,
     '未付款供应商发票等于总账应付' as title_zh,
     'Open supplier invoices equal the payables account' as title_en,
     'purchasing' as owner,
     'finance' as with_department,
+    'finance' as process,
     'critical' as severity,
     'CNY' as unit,
     '未付款发票（价税合计）' as left_label_zh,
@@ -265,11 +681,114 @@ select
 from {{ ref("identity_payable_open_invoices_equal_ledger_2202") }}
 union all
 select
+    'payments_are_approved' as identity,
+    '需要审批的付款都先审批' as title_zh,
+    'Payments that need an approval have one before them' as title_en,
+    'finance' as owner,
+    'management' as with_department,
+    'purchasing' as process,
+    'warning' as severity,
+    'CNY' as unit,
+    '超过限额的付款单' as left_label_zh,
+    'Payments above the limit' as left_label_en,
+    '付款前批准的申请' as right_label_zh,
+    'Requests granted before payment' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_payments_are_approved") }}
+union all
+select
+    'payroll_equals_ledger_wages' as identity,
+    '工资表等于总账计提工资' as title_zh,
+    'Payroll equals wages in the ledger' as title_en,
+    'hr' as owner,
+    'finance' as with_department,
+    'hr' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '工资表应发合计' as left_label_zh,
+    'Gross pay' as left_label_en,
+    '总账计提工资' as right_label_zh,
+    'Wages accrued' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_payroll_equals_ledger_wages") }}
+union all
+select
+    'payroll_heads_equal_hr_heads' as identity,
+    '发薪人数等于在职人数' as title_zh,
+    'People paid equal people employed' as title_en,
+    'hr' as owner,
+    'hr' as with_department,
+    'hr' as process,
+    'critical' as severity,
+    'people' as unit,
+    '工资表' as left_label_zh,
+    'Payroll' as left_label_en,
+    '人事档案：在职' as right_label_zh,
+    'Staff register: employed' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_payroll_heads_equal_hr_heads") }}
+union all
+select
     'produced_equals_stock_moves_in' as identity,
     '完工数量等于生产入库' as title_zh,
     'Finished work orders equal stock taken in from production' as title_en,
     'production' as owner,
     'inventory' as with_department,
+    'production' as process,
     'warning' as severity,
     'piece' as unit,
     '完工工单计划数量' as left_label_zh,
@@ -298,11 +817,46 @@ select
 from {{ ref("identity_produced_equals_stock_moves_in") }}
 union all
 select
+    'purchase_orders_equal_goods_received' as identity,
+    '采购订货等于已到货加未到货' as title_zh,
+    'Purchased equals received plus open' as title_en,
+    'purchasing' as owner,
+    'inventory' as with_department,
+    'purchasing' as process,
+    'critical' as severity,
+    'base unit of the product' as unit,
+    '采购数量' as left_label_zh,
+    'Ordered' as left_label_en,
+    '用友：到货数量' as right_label_zh,
+    'Stock: received' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_purchase_orders_equal_goods_received") }}
+union all
+select
     'purchased_quantity_is_received_or_open' as identity,
     '采购数量等于已收加未收' as title_zh,
     'Every purchased quantity is received or open' as title_en,
     'purchasing' as owner,
     'inventory' as with_department,
+    'purchasing' as process,
     'critical' as severity,
     'base unit of the product' as unit,
     '采购数量' as left_label_zh,
@@ -331,11 +885,80 @@ select
 from {{ ref("identity_purchased_quantity_is_received_or_open") }}
 union all
 select
+    'receipts_equal_bank_debits' as identity,
+    '收款等于银行存款借方' as title_zh,
+    'Receipts equal what came to the bank' as title_en,
+    'finance' as owner,
+    'sales' as with_department,
+    'finance' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '收款单' as left_label_zh,
+    'Receipts' as left_label_en,
+    '银行存款借方' as right_label_zh,
+    'Debits of the bank account' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_receipts_equal_bank_debits") }}
+union all
+select
+    'receipts_equal_receivable_credits' as identity,
+    '收款等于应收贷方' as title_zh,
+    'Receipts equal what they took off receivables' as title_en,
+    'finance' as owner,
+    'sales' as with_department,
+    'finance' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '收款单' as left_label_zh,
+    'Receipts' as left_label_en,
+    '应收账款贷方' as right_label_zh,
+    'Credits of receivables' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_receipts_equal_receivable_credits") }}
+union all
+select
     'receivable_open_invoices_equal_ledger_1122' as identity,
     '未收款客户发票等于总账应收' as title_zh,
     'Open customer invoices equal the receivables account' as title_en,
     'sales' as owner,
     'finance' as with_department,
+    'finance' as process,
     'critical' as severity,
     'CNY' as unit,
     '未收款发票（价税合计）' as left_label_zh,
@@ -369,6 +992,7 @@ select
     'From goods received to supplier invoices' as title_en,
     'purchasing' as owner,
     'finance' as with_department,
+    'purchasing' as process,
     'warning' as severity,
     'CNY' as unit,
     '仓库：收货额（采购价）' as left_label_zh,
@@ -397,11 +1021,182 @@ select
 from {{ ref("identity_received_to_invoiced") }}
 union all
 select
+    'reported_output_equals_stock_taken_in' as identity,
+    '报工等于完工入库' as title_zh,
+    'Output reported equals stock taken in' as title_en,
+    'production' as owner,
+    'inventory' as with_department,
+    'production' as process,
+    'critical' as severity,
+    'base unit of the product' as unit,
+    'MES：合格数量' as left_label_zh,
+    'Shop floor: good' as left_label_en,
+    '用友：完工入库' as right_label_zh,
+    'Stock: taken in' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_reported_output_equals_stock_taken_in") }}
+union all
+select
+    'returns_equal_credit_notes' as identity,
+    '退货等于红字发票' as title_zh,
+    'Goods taken back equal credit notes' as title_en,
+    'finance' as owner,
+    'sales' as with_department,
+    'sales' as process,
+    'warning' as severity,
+    'CNY' as unit,
+    '退货额（订单价，未税）' as left_label_zh,
+    'Taken back, at order price (net)' as left_label_en,
+    '红字发票（未税）' as right_label_zh,
+    'Credit notes (net)' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_returns_equal_credit_notes") }}
+union all
+select
+    'sales_invoices_equal_receivable_debits' as identity,
+    '销售发票等于应收借方' as title_zh,
+    'Sales invoices equal what was charged to receivables' as title_en,
+    'finance' as owner,
+    'sales' as with_department,
+    'finance' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '已过账发票（价税合计）' as left_label_zh,
+    'Posted invoices (gross)' as left_label_en,
+    '应收账款借方' as right_label_zh,
+    'Debits of receivables' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_sales_invoices_equal_receivable_debits") }}
+union all
+select
+    'sales_invoices_equal_voucher_revenue' as identity,
+    '销售发票等于凭证收入' as title_zh,
+    'Sales invoices equal the revenue of their vouchers' as title_en,
+    'finance' as owner,
+    'sales' as with_department,
+    'finance' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '已过账发票（未税）' as left_label_zh,
+    'Posted invoices (net)' as left_label_en,
+    '总账收入' as right_label_zh,
+    'Revenue in the ledger' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_sales_invoices_equal_voucher_revenue") }}
+union all
+select
+    'settlements_equal_bank_debits' as identity,
+    '平台结算等于银行收款' as title_zh,
+    'Settlements equal what came to the bank' as title_en,
+    'finance' as owner,
+    'ecommerce' as with_department,
+    'e-commerce' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '平台结算' as left_label_zh,
+    'Settlements' as left_label_en,
+    '银行存款借方' as right_label_zh,
+    'Debits of the bank account' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_settlements_equal_bank_debits") }}
+union all
+select
     'shipped_to_revenue' as identity,
     '从发货额到财务收入' as title_zh,
     'From goods shipped to revenue in the ledger' as title_en,
     'finance' as owner,
     'inventory' as with_department,
+    'sales' as process,
     'warning' as severity,
     'CNY' as unit,
     '仓库：发货额（订单价，扣除退货）' as left_label_zh,
@@ -430,11 +1225,182 @@ select
 from {{ ref("identity_shipped_to_revenue") }}
 union all
 select
+    'shop_days_equal_vouchers' as identity,
+    '店铺每日销售等于日汇总凭证' as title_zh,
+    'Every day of the shop equals its voucher' as title_en,
+    'ecommerce' as owner,
+    'finance' as with_department,
+    'e-commerce' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '店铺：发出的订单' as left_label_zh,
+    'Shop: orders sent' as left_label_en,
+    '日汇总凭证' as right_label_zh,
+    'The day''s voucher' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_shop_days_equal_vouchers") }}
+union all
+select
+    'shop_orders_equal_goods_sent' as identity,
+    '店铺发货等于电商出库' as title_zh,
+    'Shop orders sent equal stock issued for the shop' as title_en,
+    'ecommerce' as owner,
+    'inventory' as with_department,
+    'e-commerce' as process,
+    'critical' as severity,
+    'base unit of the product' as unit,
+    '聚水潭：发出数量' as left_label_zh,
+    'Shop system: sent' as left_label_en,
+    '用友：电商出库' as right_label_zh,
+    'Stock: issued for the shop' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_shop_orders_equal_goods_sent") }}
+union all
+select
+    'shop_orders_equal_settlements' as identity,
+    '店铺订单减退款减平台费等于结算款' as title_zh,
+    'Shop orders less refunds less fees equal settlements' as title_en,
+    'ecommerce' as owner,
+    'finance' as with_department,
+    'e-commerce' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '店铺：发出的订单' as left_label_zh,
+    'Shop: orders sent' as left_label_en,
+    '平台结算' as right_label_zh,
+    'Paid out by the platform' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_shop_orders_equal_settlements") }}
+union all
+select
+    'shop_refunds_equal_goods_taken_back' as identity,
+    '店铺退款等于电商退货入库' as title_zh,
+    'Shop refunds equal goods taken back' as title_en,
+    'ecommerce' as owner,
+    'inventory' as with_department,
+    'e-commerce' as process,
+    'critical' as severity,
+    'base unit of the product' as unit,
+    '聚水潭：退款数量' as left_label_zh,
+    'Shop system: refunded' as left_label_en,
+    '用友：电商退货入库' as right_label_zh,
+    'Stock: taken back' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_shop_refunds_equal_goods_taken_back") }}
+union all
+select
+    'shop_refunds_equal_settlement_refunds' as identity,
+    '聚水潭退款等于平台退款' as title_zh,
+    'Refunds we know equal refunds the platform deducted' as title_en,
+    'ecommerce' as owner,
+    'finance' as with_department,
+    'e-commerce' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '聚水潭：退款' as left_label_zh,
+    'Shop system: refunds' as left_label_en,
+    '结算单：扣除的退款' as right_label_zh,
+    'Settlement: refunds deducted' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_shop_refunds_equal_settlement_refunds") }}
+union all
+select
     'source_control_totals_equal_loaded' as identity,
     '来源控制总数等于已装载' as title_zh,
     'What the sources say equals what we hold' as title_en,
     'platform' as owner,
     'platform' as with_department,
+    'data' as process,
     'critical' as severity,
     'as stated by the source' as unit,
     '来源自报' as left_label_zh,
@@ -463,11 +1429,46 @@ select
 from {{ ref("identity_source_control_totals_equal_loaded") }}
 union all
 select
+    'spare_part_orders_equal_ledger' as identity,
+    '备件采购等于总账制造费用' as title_zh,
+    'Spare part orders equal what the ledger charged for them' as title_en,
+    'purchasing' as owner,
+    'finance' as with_department,
+    'purchasing' as process,
+    'warning' as severity,
+    'CNY' as unit,
+    '已关闭的备件采购单（未税）' as left_label_zh,
+    'Closed spare part orders (net)' as left_label_en,
+    '总账费用' as right_label_zh,
+    'Charged in the ledger' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_spare_part_orders_equal_ledger") }}
+union all
+select
     'stock_balance_equals_moves' as identity,
     '最后一天的结存等于全部收发之差' as title_zh,
     'The last day''s balance equals all moves in minus all moves out' as title_en,
     'inventory' as owner,
     'inventory' as with_department,
+    'stock' as process,
     'critical' as severity,
     'base unit of the product' as unit,
     '最后一天结存' as left_label_zh,
@@ -496,11 +1497,46 @@ select
 from {{ ref("identity_stock_balance_equals_moves") }}
 union all
 select
+    'stock_balance_equals_stock_system' as identity,
+    '结存等于库存系统的现存量' as title_zh,
+    'Our balance equals the stock system''s own' as title_en,
+    'inventory' as owner,
+    'inventory' as with_department,
+    'stock' as process,
+    'critical' as severity,
+    'base unit of the product' as unit,
+    '出入库单累计' as left_label_zh,
+    'All stock documents' as left_label_en,
+    '用友现存量' as right_label_zh,
+    'Running balance of the stock system' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_stock_balance_equals_stock_system") }}
+union all
+select
     'stock_book_equals_count' as identity,
     '账面等于盘点' as title_zh,
     'Book equals count' as title_en,
     'inventory' as owner,
     'inventory' as with_department,
+    'stock' as process,
     'warning' as severity,
     'base unit of the product' as unit,
     '账面数量' as left_label_zh,
@@ -529,11 +1565,46 @@ select
 from {{ ref("identity_stock_book_equals_count") }}
 union all
 select
+    'stock_documents_equal_ledger_stock' as identity,
+    '出入库成本等于总账存货发生额' as title_zh,
+    'The cost of stock documents equals what the ledger''s stock accounts posted' as title_en,
+    'inventory' as owner,
+    'finance' as with_department,
+    'stock' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '出入库单成本' as left_label_zh,
+    'Stock documents at cost' as left_label_en,
+    '总账存货科目发生额' as right_label_zh,
+    'Postings on stock accounts' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_stock_documents_equal_ledger_stock") }}
+union all
+select
     'stock_rolls_forward' as identity,
     '期初加入库减出库等于期末' as title_zh,
     'Opening plus in minus out equals closing' as title_en,
     'inventory' as owner,
     'inventory' as with_department,
+    'stock' as process,
     'critical' as severity,
     'base unit of the product' as unit,
     '期初加入库减出库' as left_label_zh,
@@ -567,6 +1638,7 @@ select
     'Stock at average cost equals the ledger''s stock accounts' as title_en,
     'inventory' as owner,
     'finance' as with_department,
+    'stock' as process,
     'warning' as severity,
     'CNY' as unit,
     '结存乘以平均成本' as left_label_zh,
@@ -595,11 +1667,148 @@ select
 from {{ ref("identity_stock_value_equals_ledger") }}
 union all
 select
+    'subsidiary_invoices_equal_goods_sent' as identity,
+    '母公司代发等于子公司开票' as title_zh,
+    'What the parent sent for the subsidiary equals what the subsidiary invoiced' as title_en,
+    'finance' as owner,
+    'inventory' as with_department,
+    'sales' as process,
+    'warning' as severity,
+    'base unit of the product' as unit,
+    '母公司代发数量' as left_label_zh,
+    'Sent by the parent' as left_label_en,
+    '子公司开票数量' as right_label_zh,
+    'Invoiced by the subsidiary' as right_label_en,
+    'HC, HCE' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_subsidiary_invoices_equal_goods_sent") }}
+union all
+select
+    'subsidiary_invoices_equal_journal' as identity,
+    '子公司发票等于会计凭证' as title_zh,
+    'The subsidiary''s invoices equal its journal' as title_en,
+    'finance' as owner,
+    'sales' as with_department,
+    'finance' as process,
+    'critical' as severity,
+    'EUR' as unit,
+    '发票' as left_label_zh,
+    'Invoices' as left_label_en,
+    '会计凭证' as right_label_zh,
+    'Journal' as right_label_en,
+    'HCE' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_subsidiary_invoices_equal_journal") }}
+union all
+select
+    'subsidiary_orders_equal_parent_orders' as identity,
+    '子公司订单等于转给母公司的订单' as title_zh,
+    'What the subsidiary sold equals what it ordered from the parent' as title_en,
+    'sales' as owner,
+    'sales' as with_department,
+    'sales' as process,
+    'warning' as severity,
+    'base unit of the product' as unit,
+    '子公司订单' as left_label_zh,
+    'Subsidiary''s orders' as left_label_en,
+    '母公司的公司间订单' as right_label_zh,
+    'Parent''s orders for it' as right_label_en,
+    'HC, HCE' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_subsidiary_orders_equal_parent_orders") }}
+union all
+select
+    'supplier_invoices_are_paid_once' as identity,
+    '每张供应商发票只付一次' as title_zh,
+    'A supplier''s invoice is paid once' as title_en,
+    'finance' as owner,
+    'purchasing' as with_department,
+    'purchasing' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '付款单上的付款' as left_label_zh,
+    'Paid by payments' as left_label_en,
+    '应付系统：已核销' as right_label_zh,
+    'Payables: settled' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_supplier_invoices_are_paid_once") }}
+union all
+select
     'supplier_invoices_equal_ledger_purchases' as identity,
     '已过账供应商发票等于总账采购' as title_zh,
     'Posted supplier invoices equal purchases in the ledger' as title_en,
     'finance' as owner,
     'purchasing' as with_department,
+    'finance' as process,
     'critical' as severity,
     'CNY' as unit,
     '已过账供应商发票（未税）' as left_label_zh,
@@ -626,3 +1835,173 @@ select
     count(*) filter (where status <> 'holds') as groups_off,
     count(*) filter (where status = 'broken') as groups_broken
 from {{ ref("identity_supplier_invoices_equal_ledger_purchases") }}
+union all
+select
+    'supplier_invoices_equal_payable_credits' as identity,
+    '供应商发票等于应付贷方' as title_zh,
+    'Supplier invoices equal what was credited to payables' as title_en,
+    'finance' as owner,
+    'purchasing' as with_department,
+    'finance' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '已过账供应商发票（价税合计）' as left_label_zh,
+    'Posted supplier invoices (gross)' as left_label_en,
+    '应付账款贷方' as right_label_zh,
+    'Credits of payables' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_supplier_invoices_equal_payable_credits") }}
+union all
+select
+    'supplier_payments_equal_payable_debits' as identity,
+    '付款等于应付借方' as title_zh,
+    'Payments equal what they took off payables' as title_en,
+    'finance' as owner,
+    'purchasing' as with_department,
+    'finance' as process,
+    'critical' as severity,
+    'CNY' as unit,
+    '付款单' as left_label_zh,
+    'Payments' as left_label_en,
+    '应付账款借方' as right_label_zh,
+    'Debits of payables' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_supplier_payments_equal_payable_debits") }}
+union all
+select
+    'warehouse_shipments_equal_stock_issues' as identity,
+    '仓库发运等于出库单' as title_zh,
+    'What the warehouse shipped equals what the stock books sent' as title_en,
+    'inventory' as owner,
+    'logistics' as with_department,
+    'stock' as process,
+    'critical' as severity,
+    'base unit of the product' as unit,
+    '仓储系统：发运数量' as left_label_zh,
+    'Warehouse: shipped' as left_label_en,
+    '用友：出库数量' as right_label_zh,
+    'Stock: sent' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_warehouse_shipments_equal_stock_issues") }}
+union all
+select
+    'web_orders_equal_orders' as identity,
+    '网店订单等于销售订单' as title_zh,
+    'Orders of the web shop equal the orders of the ERP' as title_en,
+    'ecommerce' as owner,
+    'sales' as with_department,
+    'e-commerce' as process,
+    'warning' as severity,
+    'EUR' as unit,
+    '网店订单（未税）' as left_label_zh,
+    'Web shop (net)' as left_label_en,
+    'ERP 订单（未税）' as right_label_zh,
+    'ERP (net)' as right_label_en,
+    'HCE' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    coalesce(sum(left_value), 0) as left_total,
+    coalesce(sum(right_value), 0) as right_total,
+    coalesce(sum(difference), 0) as difference,
+    coalesce(sum(explained), 0) as explained,
+    coalesce(sum(unexplained), 0) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_web_orders_equal_orders") }}
+union all
+select
+    'work_orders_equal_output_and_scrap' as identity,
+    '完工工单等于合格加报废' as title_zh,
+    'Finished work orders equal good plus scrapped' as title_en,
+    'production' as owner,
+    'production' as with_department,
+    'production' as process,
+    'critical' as severity,
+    'base unit of the product' as unit,
+    '计划数量' as left_label_zh,
+    'Planned' as left_label_en,
+    '合格数量' as right_label_zh,
+    'Good' as right_label_en,
+    'HC' as companies,
+    cast(0 as decimal(38, 4)) as tolerance,
+    case
+        when count(*) = 0
+        then 'broken'
+        when bool_or(status = 'broken')
+        then 'broken'
+        when bool_or(status = 'explained')
+        then 'explained'
+        else 'holds'
+    end as status,
+    cast(null as decimal(38, 4)) as left_total,
+    cast(null as decimal(38, 4)) as right_total,
+    cast(null as decimal(38, 4)) as difference,
+    cast(null as decimal(38, 4)) as explained,
+    cast(null as decimal(38, 4)) as unexplained,
+    count(*) as group_count,
+    count(*) filter (where status <> 'holds') as groups_off,
+    count(*) filter (where status = 'broken') as groups_broken
+from {{ ref("identity_work_orders_equal_output_and_scrap") }}

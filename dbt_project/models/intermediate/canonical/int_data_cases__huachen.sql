@@ -84,6 +84,7 @@ having jaro_winkler_similarity(arg_min(item_name, _loaded_at), arg_max(item_name
         "int_order_contradictions__huachen",
         "int_finance_contradictions__huachen",
         "int_stock_contradictions__huachen",
+        "int_shop_contradictions__huachen",
     ] %}
     union all by name
     select

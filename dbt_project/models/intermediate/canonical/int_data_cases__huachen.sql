@@ -80,3 +80,24 @@ from u8_versions
 group by item_code
 -- another spelling of one name is near it, another thing is not
 having jaro_winkler_similarity(arg_min(item_name, _loaded_at), arg_max(item_name, _loaded_at)) < 0.6
+{% for contradictions in [
+        "int_order_contradictions__huachen",
+        "int_finance_contradictions__huachen",
+        "int_stock_contradictions__huachen",
+        "int_shop_contradictions__huachen",
+    ] %}
+    union all by name
+    select
+        case_kind,
+        subject,
+        owner,
+        safe_default,
+        detail,
+        1 as row_count,
+        amount_txn,
+        currency_code,
+        source_system,
+        source_stream,
+        source_record
+    from {{ ref(contradictions) }}
+{% endfor %}

@@ -4,10 +4,17 @@ with
 
     receipt_lines as (select * from {{ ref("stg_hc_kingdee__receipt_lines") }}),
     payment_lines as (select * from {{ ref("stg_hc_kingdee__payment_lines") }}),
+    -- a number that came twice does not pay twice: the first invoice of that number is meant
     receivables as (
-        select distinct invoice_no, invoice_id from {{ ref("stg_hc_kingdee__receivable_lines") }}
+        select invoice_no, min(invoice_id) as invoice_id
+        from {{ ref("stg_hc_kingdee__receivable_lines") }}
+        group by invoice_no
     ),
-    payables as (select distinct invoice_no, invoice_id from {{ ref("stg_hc_kingdee__payable_lines") }}),
+    payables as (
+        select invoice_no, min(invoice_id) as invoice_id
+        from {{ ref("stg_hc_kingdee__payable_lines") }}
+        group by invoice_no
+    ),
     -- a bank line names no party: the line beside it in the same document does
     journal_items as (
 

@@ -172,6 +172,8 @@ select
     safe_default,
     detail,
     row_count,
+    cast(amount_txn as decimal(18, 2)) as amount_txn,
+    currency_code,
     source_system,
     source_stream,
     source_record

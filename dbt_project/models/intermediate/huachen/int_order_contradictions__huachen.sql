@@ -1,0 +1,165 @@
+-- Where documents of one sale contradict each other: the order says something else than the invoice, the
+-- delivery
+-- or the opportunity that came of it or led to it. One row per order, or per invoice that is wrong in itself.
+with
+
+    order_lines as (select * from {{ ref("stg_hc_kingdee__sales_order_lines") }}),
+    invoice_lines as (select * from {{ ref("stg_hc_kingdee__receivable_lines") }}),
+    deliveries as (select * from {{ ref("stg_hc_u8__deliveries") }} where order_no is not null),
+    opportunities as (select * from {{ ref("stg_hc_crm__opportunities") }}),
+    cards as (select * from {{ ref("stg_hc_kingdee__customers") }}),
+    known as ({{ known_to_all("customer") }}),
+
+    orders as (
+
+        select
+            order_no,
+            any_value(source_customer) as source_customer,
+            any_value(source_document) as source_document,
+            any_value(currency_code) as currency_code,
+            min(cast(line_id as text)) as source_record,
+            sum(order_amount_gross_txn) as amount_txn
+        from order_lines
+        group by order_no
+
+    ),
+
+    -- what the other documents of the order say: finance by the same codes, the stock books and sales by
+    -- their
+    -- own
+    invoiced as (
+
+        select
+            order_no,
+            mode(source_customer) as source_customer,
+            mode(currency_code) as currency_code,
+            min(invoice_no) as invoice_no
+        from invoice_lines
+        group by order_no
+
+    ),
+
+    delivered as (
+
+        select deliveries.order_no, mode(known.customer_key) as customer_key
+        from deliveries
+        inner join known on known.source_system = 'hc_u8' and deliveries.source_customer = known.known_as
+        group by deliveries.order_no
+
+    ),
+
+    promised as (
+
+        select opportunities.opportunity_no, known.customer_key
+        from opportunities
+        inner join known on known.source_system = 'hc_crm' and opportunities.source_customer = known.known_as
+
+    ),
+
+    usual as (
+        select source_customer, mode(currency_code) as currency_code from orders group by source_customer
+    ),
+
+    told as (
+
+        select
+            orders.*,
+            invoiced.invoice_no,
+            invoiced.source_customer as told_customer,
+            coalesce(invoiced.currency_code, usual.currency_code) as told_currency_code,
+            shown.customer_key as shown_key,
+            coalesce(billed.customer_key, delivered.customer_key, promised.customer_key) as told_key
+        from orders
+        left join invoiced on orders.order_no = invoiced.order_no
+        left join delivered on orders.order_no = delivered.order_no
+        left join promised on orders.source_document = promised.opportunity_no
+        left join usual on orders.source_customer = usual.source_customer
+        left join
+            known as shown on shown.source_system = 'hc_kingdee' and orders.source_customer = shown.known_as
+        left join
+            known as billed
+            on billed.source_system = 'hc_kingdee'
+            and invoiced.source_customer = billed.known_as
+
+    ),
+
+    judged as (
+
+        select
+            *,
+            coalesce(told_customer <> source_customer, told_key <> shown_key, false) as is_under_another,
+            coalesce(told_customer, told_key) as owner_of_order
+        from told
+
+    ),
+
+    -- everything one customer ever ordered stands under somebody else
+    emptied as (
+
+        select owner_of_order
+        from judged
+        where owner_of_order is not null
+        group by owner_of_order
+        having count(*) > 1 and bool_and(is_under_another) and count(distinct source_customer) = 1
+
+    ),
+
+    taxed as (
+
+        select order_lines.*, mode(order_lines.tax_rate) over (partition by cards.country_code) as usual_rate
+        from order_lines
+        left join told on order_lines.order_no = told.order_no
+        left join cards on coalesce(told.told_customer, order_lines.source_customer) = cards.source_customer
+
+    )
+
+select
+    case
+        when shown_card.phone = told_card.phone and shown_card.address = told_card.address
+        then 'customer_under_two_codes'
+        when emptied.owner_of_order is not null
+        then 'customer_under_the_code_of_another'
+        else 'order_under_another_customer'
+    end as case_kind,
+    judged.order_no as subject,
+    'sales' as owner,
+    'the order stays with the customer it names' as safe_default,
+    'order: ' || judged.source_customer || ', its other documents: ' || judged.owner_of_order as detail,
+    judged.amount_txn,
+    judged.currency_code,
+    'hc_kingdee' as source_system,
+    'sales_order_line' as source_stream,
+    judged.source_record
+from judged
+left join emptied on judged.owner_of_order = emptied.owner_of_order
+left join cards as shown_card on judged.source_customer = shown_card.source_customer
+left join cards as told_card on judged.told_customer = told_card.source_customer
+where judged.is_under_another
+union all by name
+select
+    'order_in_another_currency' as case_kind,
+    order_no as subject,
+    'sales' as owner,
+    'the amount counts in the currency the order names' as safe_default,
+    'order: ' || currency_code || ', its invoice or its customer: ' || told_currency_code as detail,
+    amount_txn,
+    told_currency_code as currency_code,
+    'hc_kingdee' as source_system,
+    'sales_order_line' as source_stream,
+    source_record
+from told
+where currency_code <> told_currency_code
+union all by name
+select
+    'order_taxed_at_another_rate' as case_kind,
+    order_no as subject,
+    'sales' as owner,
+    'the tax counts as the order says' as safe_default,
+    'order: ' || tax_rate || ', usual for customers of that country: ' || usual_rate as detail,
+    abs(round(order_amount_net_txn * usual_rate, 2) - order_amount_tax_txn) as amount_txn,
+    currency_code,
+    'hc_kingdee' as source_system,
+    'sales_order_line' as source_stream,
+    cast(line_id as text) as source_record
+from taxed
+where tax_rate <> usual_rate

@@ -10,6 +10,7 @@ from tieout.cli import (
     controls,
     demo,
     dev,
+    dictionary,
     drift,
     erase,
     inbox,
@@ -56,6 +57,7 @@ app.command("status", rich_help_panel=DAILY)(status.status)
 app.command("serve", rich_help_panel=DAILY)(serve.serve)
 app.command("dev", rich_help_panel=DAILY)(dev.dev)
 app.command("metric", rich_help_panel=QUESTIONS)(metric.metric)
+app.command("dictionary", rich_help_panel=QUESTIONS)(dictionary.dictionary)
 app.command("tie", rich_help_panel=QUESTIONS)(tie.tie)
 app.add_typer(master.app, name="master", rich_help_panel=QUESTIONS)
 app.add_typer(standards.app, name="standards", rich_help_panel=QUESTIONS)

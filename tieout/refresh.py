@@ -497,10 +497,13 @@ def keep_numbers(settings: Settings, progress: Progress, publish_id: str) -> Non
 def page(settings: Settings, progress: Progress, now: datetime) -> None:
     """Write the page people look at: the last publish, and whether a later run was stopped."""
     from tieout.pages.board import write_board
+    from tieout.pages.dictionary import write_dictionary
 
     try:
         with connect(settings.warehouse) as con:
-            write_board(con, settings.pages, read_sources(settings.sources), now)
+            sources = read_sources(settings.sources)
+            write_board(con, settings.pages, sources, now)
+            write_dictionary(con, settings.pages, sources, now)
     except Exception as error:  # the numbers stand as they are; a page that fails must not say otherwise
         progress.warn(f"the page was not written: {type(error).__name__}: {error}")
 

@@ -11,6 +11,7 @@ from tieout.cli import (
     controls,
     demo,
     dev,
+    dictionary,
     drift,
     erase,
     inbox,
@@ -61,6 +62,7 @@ app.command("serve", rich_help_panel=DAILY)(serve.serve)
 app.command("dev", rich_help_panel=DAILY)(dev.dev)
 app.command("metric", rich_help_panel=QUESTIONS)(metric.metric)
 app.add_typer(metrics.app, name="metrics", rich_help_panel=QUESTIONS)
+app.command("dictionary", rich_help_panel=QUESTIONS)(dictionary.dictionary)
 app.command("tie", rich_help_panel=QUESTIONS)(tie.tie)
 app.command("certificate", rich_help_panel=QUESTIONS)(certificate.certificate)
 app.add_typer(master.app, name="master", rich_help_panel=QUESTIONS)

@@ -97,7 +97,7 @@ def look_up(con: duckdb.DuckDBPyConnection, word: str) -> list[Meaning]:
         rows = con.execute(
             "select word, department, metric_name, label, owner, description_zh, description_en, unit, tax, time_role,"
             " formula from metrics.metric_word join metrics.metric_catalog using (metric_name)"
-            " order by metric_name, kind, word"
+            " order by metric_name, metric_word.kind, word"
         ).fetchall()
     except duckdb.CatalogException as error:
         raise MetricError("there is no dictionary in this file yet. Run `tieout refresh`.") from error

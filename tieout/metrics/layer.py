@@ -3,6 +3,7 @@
 - one wide view per saved query export, with native types;
 - `metric_values`: one row per metric, grain, dimension set, period and dimension values;
 - `metric_catalog`: what each metric means; `metric_word`: which word means which metric;
+- `contradiction`: one word with two meanings, two names with one meaning, words too alike;
 - `metric('sales_order_amount_net', grain := 'month', dims_by := 'customer_code')`: a table macro that
   answers from `metric_values` and raises an error for a name that does not exist;
 - `compiled_query`, `trace_plan`, `semantic_manifest`: what `answer` and `trace` need to work without dbt;
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tieout.engine import literal, quoted
+from tieout.metrics import contradictions
 from tieout.metrics.answer import dim_set
 from tieout.metrics.definitions import Definitions, Export, Metric, read
 from tieout.metrics.dictionary import words
@@ -56,6 +58,9 @@ _TABLES = {
     "metric_word": """
         word text, language text, department text, metric_name text, kind text,
         primary key (word, metric_name, kind)""",
+    "contradiction": """
+        kind text, one text, other text, word_one text, word_other text, said_zh text, said_en text,
+        year date, value_one decimal(38, 8), value_other decimal(38, 8), difference decimal(38, 8)""",
     "fact_check": """
         fact text, check_id text, title text, owner text, from_rows text, broken_if text,
         primary key (fact, check_id)""",
@@ -73,6 +78,7 @@ _COMMENTS = {
     "export_query": "宽表视图的查询 / SQL of the wide views",
     "trace_plan": "追溯路径 / How a cell leads to its rows",
     "metric_word": "口径词：哪个说法是哪个指标 / Which word means which metric, and in which department",
+    "contradiction": "口径矛盾：一词多义、一义多名、近似的词 / Where the dictionary contradicts itself, and by how much",
     "fact_check": "计量类型检查：数据须守住单位、币种、税 / What the rows of a fact must keep for its measures to be true",
     "semantic_manifest": "指标定义原文 / The definitions themselves",
 }
@@ -203,6 +209,7 @@ def _build(
         for grain, sql in by_grain.items():
             if has_values(name, names, grain):
                 con.execute(_values_insert(definitions.metric(name), names, grain, sql))
+    contradictions.fill(con, definitions, marts)
     for export in definitions.exports:
         _create_view(con, definitions, export, exports[export.name][1], titles)
     con.execute(_MACRO)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tieout.metrics.definitions import Definitions, Measure, Metric
+from tieout.metrics.definitions import Definitions, Measure, Meta, Metric
 from tieout.metrics.marts import Column, Marts
 
 if TYPE_CHECKING:
@@ -319,8 +319,11 @@ def _unlike(one: Typed, other: Typed, how: str, fix: str = "") -> Untypable:
 # --- measures and metrics ---------------------------------------------------------------------------
 
 
-def measure_type(definitions: Definitions, marts: Marts, measure: Measure) -> Typed:
+def measure_type(definitions: Definitions, marts: Marts, measure: Measure, meta: Meta | None = None) -> Typed:
     """What a measure is, from the columns it reads.
+
+    Args:
+        meta: Of the metric it is for; decides which of two unlike columns is said to be the wrong one.
 
     Raises: Untypable.
     """
@@ -336,18 +339,19 @@ def measure_type(definitions: Definitions, marts: Marts, measure: Measure) -> Ty
         return infer(measure.expr, known)
     except Untypable as error:
         if len(error.sides) == 2 and ": " not in str(error):
-            raise Untypable(f"{error}: {_instead(columns, mart, *error.sides)}", *error.sides) from error
+            keep, change = error.sides
+            if meta and (change.basis.currency, change.basis.tax) == (meta.currency, meta.tax):
+                keep, change = change, keep
+            raise Untypable(f"{error}: {_instead(columns, mart, keep, change)}", *error.sides) from error
         raise
 
 
 def _instead(columns: Mapping[str, Column], mart: str, keep: Typed, change: Typed) -> str:
     """Which column of the mart has the wanted basis and the nearest name."""
-    better = _with_basis(columns, mart, change.columns[-1] if change.columns else "", keep.basis)
-    if better and change.columns and better not in keep.columns:
-        return f"use {better} instead of {change.columns[-1]}"
-    other = _with_basis(columns, mart, keep.columns[-1] if keep.columns else "", change.basis)
-    if other and keep.columns and other not in change.columns:
-        return f"use {other} instead of {keep.columns[-1]}"
+    if change.columns and keep.columns:
+        better = _with_basis(columns, mart, change.columns[-1], keep.basis)
+        if better:
+            return f"use {better} instead of {change.columns[-1]}"
     return "make two measures of them, or add a mart column in one basis"
 
 
@@ -370,7 +374,7 @@ def metric_type(definitions: Definitions, marts: Marts, metric: Metric) -> Typed
     Raises: Untypable.
     """
     if not metric.inputs:
-        return measure_type(definitions, marts, definitions.measures[metric.measures[0]])
+        return measure_type(definitions, marts, definitions.measures[metric.measures[0]], metric.meta)
     typed = {}
     for item in metric.inputs:
         inner = definitions.metric(item.metric)

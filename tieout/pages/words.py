@@ -83,6 +83,7 @@ CONNECTOR = {
 }
 UNIT = {
     "CNY": Both("元", "CNY"),
+    "h": Both("小时", "hours"),
     "hour": Both("小时", "hours"),
     "hours": Both("小时", "hours"),
     "piece": Both("件", "pieces"),
@@ -107,6 +108,19 @@ TIME_ROLE = {
     "paid": Both("付款日", "payment date"),
     "produced": Both("完工日", "day finished"),
     "worked": Both("工作日", "day worked"),
+    "signed": Both("签收日", "day signed for"),
+    "refunded": Both("退款日", "refund date"),
+    "settled": Both("结算日", "settlement date"),
+    "requested": Both("申请日", "day requested"),
+    "decided": Both("审批日", "day decided"),
+    "started": Both("发起日", "start date"),
+    "issued": Both("领料日", "issue date"),
+    "checked": Both("检验日", "day checked"),
+    "counted": Both("盘点日", "day counted"),
+    "moved": Both("移动日", "day moved"),
+    "resolved": Both("解决日", "day resolved"),
+    "closed": Both("关闭日", "day closed"),
+    "planned": Both("计划日", "planned day"),
     "opened": Both("立项日", "day opened"),
     "balance": Both("余额日", "balance date"),
 }

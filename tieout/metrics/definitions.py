@@ -56,6 +56,10 @@ class Meta(BaseModel):
     additivity: Additivity
     # The words departments used so far; no two metrics may claim the same one.
     replaces: tuple[str, ...] = ()
+    # 业务限定: the conditions inside the measure, in words; what they leave out; what counts. Each `中文 / English`.
+    filters: str = ""
+    exclusions: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
     # At least one of these dimensions must be asked for (or fixed), else unlike things would be added.
     requires_by: tuple[str, ...] = ()
     # Why a formula may add different dates of a process, or divide by another tax basis or currency.
@@ -69,6 +73,14 @@ class Meta(BaseModel):
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("filters", "exclusions", "examples")
+    @classmethod
+    def _in_both_languages(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for text in (value,) if isinstance(value, str) else value:
+            if text and len([part for part in text.split(" / ") if part.strip()]) != 2:
+                raise ValueError(f"write {text!r} as `中文 / English`")
+        return value
 
     @field_validator("by", mode="before")
     @classmethod

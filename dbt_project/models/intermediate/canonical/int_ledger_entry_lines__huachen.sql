@@ -153,6 +153,7 @@ select
     ) as revenue_amount_cny,
     signed.is_posted,
     coalesce(accounts.is_revenue, false) as is_revenue,
+    coalesce(accounts.statement_code = 'income', false) as is_profit_and_loss,
     coalesce(accounts.is_receivable, false) as is_receivable,
     coalesce(accounts.is_payable, false) as is_payable,
     coalesce(accounts.is_stock_balance, false) as is_stock_balance,

@@ -85,6 +85,7 @@ select
     posted.reconciliation_id is not null as is_reconciled,
     cast(posted.reconciliation_id as text) as reconciliation_id,
     coalesce(accounts.is_revenue, false) as is_revenue,
+    coalesce(accounts.statement_code = 'income', false) as is_profit_and_loss,
     coalesce(accounts.is_receivable, false) as is_receivable,
     coalesce(accounts.is_payable, false) as is_payable,
     coalesce(accounts.is_stock_balance, false) as is_stock_balance,

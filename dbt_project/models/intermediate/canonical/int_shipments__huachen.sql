@@ -20,6 +20,9 @@ select
     cast(timezone('Asia/Shanghai', signatures.signed_at) as date) as signed_date,
     waybills.shipped_at,
     signatures.signed_at,
+    cast(
+        round(date_diff('minute', waybills.shipped_at, signatures.signed_at) / 60.0, 2) as decimal(12, 2)
+    ) as transit_hours,
     signatures.signed_at is not null as is_signed,
     case when signatures.signed_at is null then 'processing' else 'done' end as status_code,
     waybills.box_count,

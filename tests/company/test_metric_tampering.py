@@ -129,7 +129,9 @@ def tampered(case: Tampering, folder: Path) -> Path:
 
 
 def difference(group: Group, folder: Path) -> list[MetricDiff]:
-    sides = [Side(name, place, read_yaml(place)) for name, place in (("as it is", METRICS), ("tampered", folder))]
+    sides = [
+        Side(name, place, read_yaml(place)) for name, place in (("as it is", METRICS), ("tampered", folder))
+    ]
     return compare(sides[0], sides[1], (group.settings.warehouse, group.settings.warehouse))
 
 
@@ -171,5 +173,3 @@ def test_a_balance_of_the_first_day_breaks_a_rule_as_well(tmp_path):
 def test_nothing_changed_nothing_moves(group):
     assert difference(group, METRICS) == []
     assert objections(PROJECT / "dbt_project", read_yaml(METRICS)) == []
-
-

@@ -103,7 +103,10 @@ def test_each_cause_amounts_to_what_the_files_say(edited):
 
 
 def test_no_number_of_any_metric_has_an_amount_without_a_cause(edited):
-    assert edited.company.rows("select distinct metric_name from ops.restatement where cause = 'unexplained'") == []
+    assert (
+        edited.company.rows("select distinct metric_name from ops.restatement where cause = 'unexplained'")
+        == []
+    )
     off = edited.company.value(
         "select count(*) from (select 1 from ops.restatement group by publish_id, metric_name, time_grain, dim_set,"
         " period_start, dims, value_before, value_after"

@@ -105,7 +105,9 @@ def numbers(rows: list[tuple[date, str, Decimal]], horizon: date | None) -> dict
 
 
 def ratio(amount: Decimal, count: int) -> Decimal:
-    return Decimal(repr(float(amount) / float(count))).quantize(Decimal("0.00000001")) if count else Decimal(0)
+    return (
+        Decimal(repr(float(amount) / float(count))).quantize(Decimal("0.00000001")) if count else Decimal(0)
+    )
 
 
 def expected(world: World) -> dict[tuple[Cell, str], Decimal]:
@@ -136,7 +138,9 @@ def expected(world: World) -> dict[tuple[Cell, str], Decimal]:
         states.append(list(walked.values()))
     last = max((month(day) for day, *_ in walked.values()), default=None)
     before, after = published(world)
-    assert numbers(states[-1], last) == after, "what was done to the orders leads from the one state to the other"
+    assert numbers(states[-1], last) == after, (
+        "what was done to the orders leads from the one state to the other"
+    )
     amounts: dict[tuple[Cell, str], Decimal] = {}
     first_horizon = max((cell[3] for cell in before if cell[3]), default=None)
     for cell in before.keys() | after.keys():
@@ -157,16 +161,18 @@ def published(world: World) -> tuple[dict[Cell, Decimal], dict[Cell, Decimal]]:
         (o.day, world.keys_now[o.customer], counted(o, world.redefined))
         for o in (world.mart_now(number) for number in world.now)
     ]
-    return tuple(
-        numbers(rows, max((month(day) for day, *_ in rows), default=None)) for rows in (then, now)
-    )  # ty: ignore[invalid-return-type]
+    return tuple(numbers(rows, max((month(day) for day, *_ in rows), default=None)) for rows in (then, now))  # ty: ignore[invalid-return-type]
 
 
 # --- the same for the platform --------------------------------------------------------------------
 
 
 def entered(
-    world: World, folder: Path, *, lose_snapshot: bool = False, between: Callable[[duckdb.DuckDBPyConnection], None] | None = None
+    world: World,
+    folder: Path,
+    *,
+    lose_snapshot: bool = False,
+    between: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
 ) -> tuple[duckdb.DuckDBPyConnection, Recorded]:
     """The warehouse after both publishes were entered into the ledger, and what the second one says of itself."""
     con = connect(folder / "warehouse.duckdb")
@@ -228,7 +234,14 @@ def _second_state(con: duckdb.DuckDBPyConnection, world: World) -> None:
 
 
 def _version(
-    con: duckdb.DuckDBPyConnection, number: int, order: Order, batch: str, at: datetime, *, current: bool, gone: bool = False
+    con: duckdb.DuckDBPyConnection,
+    number: int,
+    order: Order,
+    batch: str,
+    at: datetime,
+    *,
+    current: bool,
+    gone: bool = False,
 ) -> None:
     con.execute(
         'insert into raw_shop."order__history" values ($1, $2, $3, $4, hash($5), $6, $7)',
@@ -243,16 +256,16 @@ def _batch(con: duckdb.DuckDBPyConnection, batch: str, at: datetime, rows: int) 
     )
 
 
-def _publish(con: duckdb.DuckDBPyConnection, world: World, folder: Path, publish_id: str, *, now: bool) -> None:
+def _publish(
+    con: duckdb.DuckDBPyConnection, world: World, folder: Path, publish_id: str, *, now: bool
+) -> None:
     keys = world.keys_now if now else world.keys_then
     con.execute("delete from master.crosswalk")
     listed = ", ".join(f"('customer', 'shop:{name}', '{key}')" for name, key in keys.items())
     con.execute(f"insert into master.crosswalk values {listed}")
     at = NOON + timedelta(days=now)
     version = "project-2" if now and (world.redefined or world.other_sql) else "project-1"
-    con.execute(
-        "insert into ops.publish values ($1, 'R', 'f', 'c', 1, 1, 's', 'd', $2)", [publish_id, at]
-    )
+    con.execute("insert into ops.publish values ($1, 'R', 'f', 'c', 1, 1, 's', 'd', $2)", [publish_id, at])
     con.execute(
         "insert into ops.certificate (publish_id, run_id, certified, reasons, business_cut_off, watermarks,"
         " definition_version, issued_at) values ($1, 'R', true, '[]', $2, '{}', $3, $4)",
@@ -264,7 +277,11 @@ def _publish(con: duckdb.DuckDBPyConnection, world: World, folder: Path, publish
 
 
 def _snapshot(
-    file: Path, orders: Mapping[int, Order], keys: Mapping[str, str], values: Mapping[Cell, Decimal], redefined: bool
+    file: Path,
+    orders: Mapping[int, Order],
+    keys: Mapping[str, str],
+    values: Mapping[Cell, Decimal],
+    redefined: bool,
 ) -> None:
     with connect(file) as con:
         con.execute("create schema marts; create schema metrics")
@@ -302,7 +319,9 @@ def _snapshot(
             text = json.dumps(plan, default=lambda item: item.__dict__)
             con.execute(f"insert into metrics.trace_plan values ({literal(plan.metric)}, {literal(text)})")
             changed = redefined and plan.metric != "order_row_count"
-            con.execute(f"insert into metrics.metric_catalog values ('{plan.metric}', '{'v2' if changed else 'v1'}')")
+            con.execute(
+                f"insert into metrics.metric_catalog values ('{plan.metric}', '{'v2' if changed else 'v1'}')"
+            )
 
 
 def plans(redefined: bool) -> list[Plan]:

@@ -12,7 +12,16 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.warehouse.restated_world import (
-    FIRST, KEYS, SECOND, Order, World, entered, expected, off, published, said,
+    FIRST,
+    KEYS,
+    SECOND,
+    Order,
+    World,
+    entered,
+    expected,
+    off,
+    published,
+    said,
 )  # fmt: skip
 from tieout.metrics.errors import UnknownName
 from tieout.metrics.restate import lines, published_values, record
@@ -83,7 +92,18 @@ def redefined(world: World) -> None:
     world.redefined = True
 
 
-ONE = [edited, moved_to_another_customer_and_month, header, late, grown, deleted, released, merged, other_sql, redefined]
+ONE = [
+    edited,
+    moved_to_another_customer_and_month,
+    header,
+    late,
+    grown,
+    deleted,
+    released,
+    merged,
+    other_sql,
+    redefined,
+]
 
 
 @pytest.mark.parametrize("change", ONE, ids=lambda change: change.__name__)
@@ -164,8 +184,13 @@ def test_an_amount_nobody_can_account_for_is_shown(tmp_path):
     world.now[1] = Order(JANUARY, "a", D("999.00"))
     world.causes[1] = "source_edit"
     world.headers.add(1)
-    con, found = entered(world, tmp_path, between=lambda con: con.execute("delete from ops.batch where stream = 'header'"))
-    wanted = {(cell, "unexplained" if cause == "source_edit" else cause): a for (cell, cause), a in expected(world).items()}
+    con, found = entered(
+        world, tmp_path, between=lambda con: con.execute("delete from ops.batch where stream = 'header'")
+    )
+    wanted = {
+        (cell, "unexplained" if cause == "source_edit" else cause): a
+        for (cell, cause), a in expected(world).items()
+    }
     assert said(con) == wanted
     assert found.unexplained == found.restated > 0
 
@@ -180,7 +205,9 @@ def test_the_history_of_one_number(tmp_path):
         (D("110.00"), SECOND, None),
     ]
     found = lines(con, "order_amount_net", period="2026-01", by="customer_code", since=FIRST)
-    assert [(line.cause, line.amount, line.evidence) for line in found] == [("source_edit", D("9.90"), "shop.order:1")]
+    assert [(line.cause, line.amount, line.evidence) for line in found] == [
+        ("source_edit", D("9.90"), "shop.order:1")
+    ]
     assert lines(con, "order_amount_net", since=SECOND) == []
     with pytest.raises(UnknownName, match="order_amount_net"):
         lines(con, "order_amount_nett")

@@ -60,7 +60,18 @@ def restated(
             found = lines(con, metric, since=since, period=period, by=wanted, growth=growth)
         except MetricError as error:
             raise CommandError(str(error)) from None
-    columns = ["publish", "metric", "month", "member", "before", "after", "cause", "amount", "rows", "for example"]
+    columns = [
+        "publish",
+        "metric",
+        "month",
+        "member",
+        "before",
+        "after",
+        "cause",
+        "amount",
+        "rows",
+        "for example",
+    ]
     rows: list[list[object]] = []
     last: tuple[object, ...] = ()
     for line in found:
@@ -76,7 +87,9 @@ def restated(
     if not rows:
         print("no published number has moved" + (" so" if metric or since or period else ""))
         return
-    table(columns, [[*row[:4], *(_blank(value) for value in row[4:6]), *row[6:]] for row in rows], right=(4, 5))
+    table(
+        columns, [[*row[:4], *(_blank(value) for value in row[4:6]), *row[6:]] for row in rows], right=(4, 5)
+    )
     numbers = {(line.publish_id, line.metric, line.period, line.dim_set, line.dims) for line in found}
     left = sum((abs(line.amount) for line in found if line.cause == "unexplained"), start=Decimal(0))
     print(f"\n{len(numbers):,} numbers moved; without a cause: {left:,.2f}")
@@ -85,7 +98,9 @@ def restated(
 @app.command()
 def published(
     metric: Annotated[str, typer.Argument(help="The metric.")],
-    period: Annotated[str | None, typer.Option(help="A month, 2025-11; left out: the total over all time.")] = None,
+    period: Annotated[
+        str | None, typer.Option(help="A month, 2025-11; left out: the total over all time.")
+    ] = None,
     by: Annotated[str, typer.Option(help="Dimension set, for example customer_code.")] = "all",
     member: Annotated[str | None, typer.Option(help="One member of it, for example C00012.")] = None,
 ) -> None:
@@ -122,7 +137,9 @@ def published(
 @app.command()
 def diff(
     rev: Annotated[str, typer.Argument(help="The revision to compare with.")] = "HEAD",
-    to: Annotated[str | None, typer.Argument(help="Another revision; left out: the files as they are now.")] = None,
+    to: Annotated[
+        str | None, typer.Argument(help="Another revision; left out: the files as they are now.")
+    ] = None,
     against: Annotated[
         Path | None, typer.Option(help="Compare with the definitions in this folder instead of a revision.")
     ] = None,
@@ -131,7 +148,8 @@ def diff(
     ] = None,
     limit: Annotated[str, typer.Option(help="A movement up to this needs no approval.")] = "0.00",
     definitions_only: Annotated[
-        bool, typer.Option("--definitions-only", help="Do not build other SQL that differs; say that it does.")
+        bool,
+        typer.Option("--definitions-only", help="Do not build other SQL that differs; say that it does."),
     ] = False,
 ) -> None:
     """How far every published number would move, by owner and period, and what reads it.
@@ -165,14 +183,20 @@ def diff(
 
 @app.command()
 def approve(
-    metric: Annotated[str | None, typer.Argument(help="The metric whose new definition is agreed to.")] = None,
+    metric: Annotated[
+        str | None, typer.Argument(help="The metric whose new definition is agreed to.")
+    ] = None,
     by: Annotated[str, typer.Option(help="Your name as access/approvers.yaml has it.")] = "",
     reason: Annotated[str, typer.Option(help="Why the definition changes.")] = "",
-    new: Annotated[bool, typer.Option("--new", help="Write the first version of every metric that has none.")] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="Write the first version of every metric that has none.")
+    ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Agree to every metric that changed, and to new ones.")
     ] = False,
-    effective: Annotated[str | None, typer.Option(help="Holds from this day on, 2026-01-01; left out: today.")] = None,
+    effective: Annotated[
+        str | None, typer.Option(help="Holds from this day on, 2026-01-01; left out: today.")
+    ] = None,
     key: Annotated[Path | None, typer.Option(help="Your private key; left out: ~/.tieout/NAME.key.")] = None,
 ) -> None:
     """Agree to a definition as it is written now: measure what moves, write its version, sign it.
@@ -213,10 +237,13 @@ def approve(
 def key(
     name: Annotated[str, typer.Argument(help="Name under which you agree to changes.")],
     owner: Annotated[
-        list[str] | None, typer.Option(help="Department you speak for, as `owner` of metrics; '*': every one.")
+        list[str] | None,
+        typer.Option(help="Department you speak for, as `owner` of metrics; '*': every one."),
     ] = None,
     title: Annotated[str, typer.Option(help="What people call you.")] = "",
-    file: Annotated[Path | None, typer.Option("--key", help="Where to; left out: ~/.tieout/NAME.key.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--key", help="Where to; left out: ~/.tieout/NAME.key.")
+    ] = None,
 ) -> None:
     """Make a key to sign with: the private half stays with you, the public one goes to access/approvers.yaml.
 
@@ -244,7 +271,9 @@ def key(
 
 @app.command()
 def versions(
-    metric: Annotated[str | None, typer.Argument(help="The metric; left out: the last version of every one.")] = None,
+    metric: Annotated[
+        str | None, typer.Argument(help="The metric; left out: the last version of every one.")
+    ] = None,
 ) -> None:
     """The definitions a metric had: since when, what changed, how far its numbers moved, who agreed.
 

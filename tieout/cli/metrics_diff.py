@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,7 +153,7 @@ def _agreed(settings: Settings, item: MetricDiff) -> bool:
     if not entries or entries[-1].version != item.new_version:
         return False
     trusted = approvers(settings.dbt_project)
-    pairs = zip(entries, entries[1:], strict=False)
+    pairs = pairwise(entries)
     return len(entries) > 1 and not any(invalid(item.metric, was, now, trusted) for was, now in pairs)
 
 
@@ -187,7 +188,9 @@ def approve_changes(
     changed = [
         name
         for name in ([metric] if metric else sorted(definitions.metrics))
-        if metric or (entries := history(settings.dbt_project, name)) and entries[-1].version != definitions.version(name)
+        if metric
+        or ((entries := history(settings.dbt_project, name))
+        and entries[-1].version != definitions.version(name))
     ]
     moved: dict[str, MetricDiff] = {}
     if changed:
@@ -209,10 +212,11 @@ def approve_changes(
 
 
 def _publish(settings: Settings) -> str:
-    from tieout.refresh import last_publish
+    from tieout.cli.open import working_copy
 
-    last = last_publish(settings)
-    return last["publish_id"] if last else ""
+    with working_copy(settings) as con:
+        row = con.execute("select publish_id from ops.publish order by published_at desc limit 1").fetchone()
+    return str(row[0]) if row else ""
 
 
 def _today() -> date:
@@ -243,5 +247,16 @@ def show_versions(settings: Settings, metric: str | None) -> None:
                 ]
             )  # fmt: skip
     table(
-        ["metric", "version", "effective from", "what changed", "numbers moved", "most", "agreed by", "reason", ""], rows
+        [
+            "metric",
+            "version",
+            "effective from",
+            "what changed",
+            "numbers moved",
+            "most",
+            "agreed by",
+            "reason",
+            "",
+        ],
+        rows,
     )

@@ -276,7 +276,9 @@ def approve(
         )
     last, meta = entries[-1], definitions.metric(name).meta
     if last.version == definitions.version(name):
-        raise ApprovalError(f"{name} is already agreed to in this version, by {last.approved_by}. Nothing was written.")
+        raise ApprovalError(
+            f"{name} is already agreed to in this version, by {last.approved_by}. Nothing was written."
+        )
     if not reason.strip():
         raise ApprovalError("say why: --reason …. Nothing was written.")
     says = said(definitions, name)
@@ -313,7 +315,9 @@ def _measured(moved: MetricDiff | None, publish: str) -> Measured:
 def _write(dbt_project: Path, name: str, entries: tuple[Entry, ...]) -> None:
     document = {
         "metric": name,
-        "versions": [entry.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for entry in entries],
+        "versions": [
+            entry.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for entry in entries
+        ],
     }
     text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=110)
     write_whole(folder(dbt_project) / f"{name}.yaml", _HEADER + text)
@@ -352,11 +356,11 @@ def trust(dbt_project: Path, name: str, owners: tuple[str, ...], public_key: str
         raise ApprovalError(f"{name} is an approver already. Remove the entry first, or take another name.")
     everyone = {**known, name: Approver(title=title, owners=owners, public_key=public_key)}
     document = {
-        "approvers": {who: item.model_dump(mode="json", exclude_defaults=True) for who, item in everyone.items()}
+        "approvers": {
+            who: item.model_dump(mode="json", exclude_defaults=True) for who, item in everyone.items()
+        }
     }
-    header = (
-        "# Who may agree to changes of metric definitions, for which owners. A new line is agreed to by security.\n"
-    )
+    header = "# Who may agree to changes of metric definitions, for which owners. A new line is agreed to by security.\n"
     text = header + yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=110)
     write_whole(approvers_file(dbt_project), text)
 

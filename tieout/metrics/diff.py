@@ -144,7 +144,9 @@ def unpack(project: Path, rev: str, folder: Path) -> None:
         raise DiffError("git is not installed here, so no revision can be read. Use --against FOLDER.")
     if rev.startswith("-"):
         raise DiffError(f"{rev} is no revision. Name one that `git log` knows, such as HEAD~1.")
-    parts = [name for name in ("dbt_project", "sources", "expectations", "tieout") if (project / name).exists()]
+    parts = [
+        name for name in ("dbt_project", "sources", "expectations", "tieout") if (project / name).exists()
+    ]
     done = subprocess.run(
         ["git", "-C", str(project), "archive", "--format=tar", rev, *parts],
         capture_output=True,
@@ -244,7 +246,9 @@ def _depends(definitions: Definitions, name: str) -> str | None:
         repr(reach)
         for base in definitions.base_metrics(name)
         for measure in base.measures
-        for dunder, reach in sorted(definitions.reaches(definitions.models[definitions.measures[measure].model]).items())
+        for dunder, reach in sorted(
+            definitions.reaches(definitions.models[definitions.measures[measure].model]).items()
+        )
         if dunder in wanted
     ]
     raw = [definitions.metric(name).raw.get("filter"), definitions.metric(name).raw.get("type_params")]
@@ -273,10 +277,15 @@ def _compared(
     ]
     if status == "changed" and _depends(old.definitions, name) == _depends(new.definitions, name):
         status = "data"
-    differences = tuple(changes(said(old.definitions, name), said(new.definitions, name))) if all(there) else ()
+    differences = (
+        tuple(changes(said(old.definitions, name), said(new.definitions, name))) if all(there) else ()
+    )
     numbers, movements, error = 0, [], ""
     sets = dict.fromkeys(
-        names for item, has in zip((old, new), there, strict=True) if has for names in _sets(item.definitions, name)
+        names
+        for item, has in zip((old, new), there, strict=True)
+        if has
+        for names in _sets(item.definitions, name)
     )
     try:
         for names in sets:
@@ -286,7 +295,9 @@ def _compared(
                 movements += moved
     except Incomputable as failure:
         error = str(failure)
-    movements.sort(key=lambda item: (-abs(item.amount), item.period == "all", item.dim_set, item.period, item.member))
+    movements.sort(
+        key=lambda item: (-abs(item.amount), item.period == "all", item.dim_set, item.period, item.member)
+    )
     return MetricDiff(
         name, latest.metric(name).meta.owner, status, differences, numbers, tuple(movements),
         touches((old.definitions, new.definitions), name, expectations), versions[0], versions[1], error,
@@ -319,14 +330,14 @@ def _numbers(
         if declared:
             engine = engines.setdefault(f"{place}", Engine(item.definitions))
             period = "strftime(period_start, '%Y-%m')" if grain else "'all'"
-            member = " || ' · ' || ".join(f"coalesce(cast({quoted(part)} as text), '–')" for part in names) or "''"
+            member = (
+                " || ' · ' || ".join(f"coalesce(cast({quoted(part)} as text), '–')" for part in names) or "''"
+            )
             try:
                 sql = engine.query(name, grain, names)
             except MetricError as error:
                 raise Incomputable(f"{item.name}: {error}") from error
-            select = (
-                f"select {period} as period, {member} as member, cast(value as decimal(38, 8)) as value from ({sql})"
-            )
+            select = f"select {period} as period, {member} as member, cast(value as decimal(38, 8)) as value from ({sql})"
         con.execute(f"use side{place}")
         try:
             con.execute(f"create or replace temp table {table} as {select}")

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from tieout.metrics.definitions import Definitions
 
-_CASE = re.compile(r"^case\s+when\s+(?P<filter>.+?)\s+then\s+(?P<amount>.+?)\s+end$", re.IGNORECASE | re.DOTALL)
+_CASE = re.compile(
+    r"^case\s+when\s+(?P<filter>.+?)\s+then\s+(?P<amount>.+?)\s+end$", re.IGNORECASE | re.DOTALL
+)
 # Which piece makes which kind of change, in the order in which they are told.
 _KINDS = {
     "filter": "filter", "amount": "formula", "formula": "formula", "inputs": "formula", "mart": "formula",
@@ -53,7 +55,9 @@ def said(definitions: Definitions, name: str) -> dict[str, str]:
         found["mart"] = model.relation
         found["date"] = model.time_expr(measure.time)
         if measure.non_additive:
-            balance.append(f"{measure.window_choice} {measure.non_additive} {' '.join(measure.window_groupings)}".strip())
+            balance.append(
+                f"{measure.window_choice} {measure.non_additive} {' '.join(measure.window_groupings)}".strip()
+            )
     found["balance"] = ", ".join(balance)
     return {key: value for key, value in found.items() if value}
 
@@ -67,7 +71,9 @@ def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
             continue
         if piece == "amount" and any((word in was) != (word in now) for word in _TAX_WORDS):
             kind = "tax"
-        label = {"balance": "which day of the period", "adds": "aggregation"}.get(piece, piece.replace("_", " "))
+        label = {"balance": "which day of the period", "adds": "aggregation"}.get(
+            piece, piece.replace("_", " ")
+        )
         if not now:
             words = f"{label} dropped: {was}"
         elif not was:

@@ -65,7 +65,9 @@ class Recorded:
     unexplained: int
 
     def __str__(self) -> str:
-        left = f", {self.unexplained:,} of them with an amount no cause is found for" if self.unexplained else ""
+        left = (
+            f", {self.unexplained:,} of them with an amount no cause is found for" if self.unexplained else ""
+        )
         return f"{self.restated:,} published numbers moved since {self.previous_id}{left}: `tieout metrics restated`"
 
 
@@ -298,9 +300,7 @@ def _moved_keys(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _lines_of_rows(con: duckdb.DuckDBPyConnection, moved: Moved) -> None:
-    kinds = {
-        name: plan.kind for found in (moved.before, moved.now) for name, plan in found.items()
-    }
+    kinds = {name: plan.kind for found in (moved.before, moved.now) for name, plan in found.items()}
     con.execute(
         "insert into restate_kind values "
         + ", ".join(f"({constants(name, kind)})" for name, kind in kinds.items())
@@ -318,7 +318,9 @@ def _lines_of_rows(con: duckdb.DuckDBPyConnection, moved: Moved) -> None:
 
 
 # Which months of rows a number is made of.
-_IN_PERIOD = "(m.time_grain = 'all' or d.month = m.period_start or (k.kind <> 'rows' and d.month <= m.period_start))"
+_IN_PERIOD = (
+    "(m.time_grain = 'all' or d.month = m.period_start or (k.kind <> 'rows' and d.month <= m.period_start))"
+)
 _EVIDENCE = "list_slice(list_distinct(flatten(list(d.evidence order by abs(d.amount) desc))), 1, 5)"
 
 
@@ -338,9 +340,7 @@ def _lines_of_formulas(con: duckdb.DuckDBPyConnection, moved: Moved, names: Sequ
         if name in moved.redefined:
             steps.add("definition")
         walk = [cause for cause in CAUSES if cause in steps]
-        numbers = (
-            f"(from restate_moved where metric_name = {literal(name)} and explained)"
-        )
+        numbers = f"(from restate_moved where metric_name = {literal(name)} and explained)"
         order = " ".join(f"when {literal(cause)} then {place}" for place, cause in enumerate(walk, start=1))
         parts = [
             f"""
@@ -351,7 +351,11 @@ def _lines_of_formulas(con: duckdb.DuckDBPyConnection, moved: Moved, names: Sequ
             """
             for table, columns in (
                 ("base_cell", "d.metric_name as base, 0 as step, d.amount"),
-                *([("base_delta", f"d.metric_name as base, case d.cause {order} end as step, d.amount")] if walk else []),
+                *(
+                    [("base_delta", f"d.metric_name as base, case d.cause {order} end as step, d.amount")]
+                    if walk
+                    else []
+                ),
             )
         ]
         con.execute(f"create or replace temp table restate_part as {' union all '.join(parts)}")
@@ -365,7 +369,11 @@ def _lines_of_formulas(con: duckdb.DuckDBPyConnection, moved: Moved, names: Sequ
             from restate_grid as g join restate_part as p on p.id = g.id and p.step <= g.step group by all
             """
         )
-        before = _formula(name, moved.before) if name in moved.before else "select id, step, null as value from restate_grid"
+        before = (
+            _formula(name, moved.before)
+            if name in moved.before
+            else "select id, step, null as value from restate_grid"
+        )
         con.execute(
             f"""
             create or replace temp table restate_value as
@@ -374,7 +382,10 @@ def _lines_of_formulas(con: duckdb.DuckDBPyConnection, moved: Moved, names: Sequ
             select id, step, cast(value as decimal(38, 8)) from ({_formula(name, moved.now)}) where step > 0
             """
         )
-        listed = ", ".join(f"({place}, {literal(cause)})" for place, cause in enumerate(walk, start=1)) or "(0, '')"
+        listed = (
+            ", ".join(f"({place}, {literal(cause)})" for place, cause in enumerate(walk, start=1))
+            or "(0, '')"
+        )
         con.execute(
             f"""
             insert into restate_line
@@ -544,7 +555,9 @@ def lines(
             from tieout.metrics.errors import unknown
 
             raise unknown("publish", since, publishes)
-        conditions.append(f"p.published_at > (select published_at from ops.number_publish where publish_id = {literal(since)})")
+        conditions.append(
+            f"p.published_at > (select published_at from ops.number_publish where publish_id = {literal(since)})"
+        )
     if period:
         conditions.append(f"period_start = {_first_day(period)}")
     if by is not None:
@@ -579,7 +592,11 @@ class Published:
 
 
 def published_values(
-    con: duckdb.DuckDBPyConnection, metric: str, period: str | None, by: str = "all", member: str | None = None
+    con: duckdb.DuckDBPyConnection,
+    metric: str,
+    period: str | None,
+    by: str = "all",
+    member: str | None = None,
 ) -> list[Published]:
     """Every value a number ever had.
 
@@ -597,7 +614,9 @@ def published_values(
         f"period_start = {_first_day(period)}" if period else "time_grain = 'all' and period_start is null"
     )
     if member is not None:
-        conditions.append(f"list_contains(cast(json_extract_string(dims, '$.*') as text[]), {literal(member)})")
+        conditions.append(
+            f"list_contains(cast(json_extract_string(dims, '$.*') as text[]), {literal(member)})"
+        )
     rows = con.execute(
         f"""
         select metric_name, coalesce(strftime(period_start, '%Y-%m'), 'all'), dims, value, unit,
@@ -621,7 +640,9 @@ def _publishes(con: duckdb.DuckDBPyConnection) -> list[str]:
 def _known_metric(con: duckdb.DuckDBPyConnection, name: str) -> None:
     from tieout.metrics.errors import unknown
 
-    names = [item for (item,) in con.execute("select distinct metric_name from ops.published_number").fetchall()]
+    names = [
+        item for (item,) in con.execute("select distinct metric_name from ops.published_number").fetchall()
+    ]
     if name not in names:
         raise unknown("metric", name, names)
 

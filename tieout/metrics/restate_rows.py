@@ -145,7 +145,9 @@ class _Frame:
             sides["redefined"] = (BEFORE, self.new)
         try:
             parts = [
-                self._side(side, database, plan) for side, (database, plan) in sides.items() if plan is not None
+                self._side(side, database, plan)
+                for side, (database, plan) in sides.items()
+                if plan is not None
             ]
             self.con.execute(f"create or replace temp table {self.rows} as {' union all '.join(parts)}")
         except (duckdb.BinderException, duckdb.CatalogException) as error:

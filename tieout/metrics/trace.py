@@ -239,8 +239,9 @@ def _plan(con: duckdb.DuckDBPyConnection, name: str) -> Plan:
 
 def plan_from_json(raw: dict) -> Plan:
     """A plan as `metrics.trace_plan` keeps it."""
-    joins = {key: Join(**value) for key, value in raw["joins"].items()}
-    return Plan(**{**raw, "joins": joins, "inputs": tuple(Operand(**value) for value in raw["inputs"])})
+    raw["joins"] = {key: Join(**value) for key, value in raw["joins"].items()}
+    raw["inputs"] = tuple(Operand(**value) for value in raw["inputs"])
+    return Plan(**raw)
 
 
 def _rows(

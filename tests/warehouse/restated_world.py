@@ -261,10 +261,8 @@ def _publish(
 ) -> None:
     keys = world.keys_now if now else world.keys_then
     con.execute("delete from master.crosswalk")
-    con.executemany(
-        "insert into master.crosswalk values ('customer', $1, $2)",
-        [[f"shop:{name}", key] for name, key in keys.items()],
-    )
+    listed = ", ".join(f"('customer', 'shop:{name}', '{key}')" for name, key in keys.items())
+    con.execute(f"insert into master.crosswalk values {listed}")
     at = NOON + timedelta(days=now)
     version = "project-2" if now and (world.redefined or world.other_sql) else "project-1"
     con.execute("insert into ops.publish values ($1, 'R', 'f', 'c', 1, 1, 's', 'd', $2)", [publish_id, at])
@@ -292,29 +290,24 @@ def _snapshot(
             " amount decimal(18, 2), source_system text, source_stream text, source_record text)"
         )
         con.execute("create table marts.dim_customer (customer_key text, customer_code text)")
-        con.executemany(
-            "insert into marts.fct_order values ($1, $2, $3, $4, 'shop', 'order', $5)",
-            [[o.day, keys[o.customer], o.booked, o.amount, str(i)] for i, o in orders.items()]
-            or [[None] * 5],
+        rows = ", ".join(
+            f"(date '{o.day}', '{keys[o.customer]}', {o.booked}, {o.amount}, 'shop', 'order', '{i}')"
+            for i, o in orders.items()
         )
-        con.execute("delete from marts.fct_order where source_record is null")
+        con.execute(f"insert into marts.fct_order values {rows}")
         for key in sorted({*keys.values()}):
             con.execute(f"insert into marts.dim_customer values ({literal(key)}, {literal(key)})")
         con.execute(
             "create table metrics.metric_values (metric_name text, time_grain text, dim_set text, period_start date,"
             " dims text, value decimal(38, 8), unit text, currency_code text)"
         )
-        con.executemany(
-            "insert into metrics.metric_values values ($1, $2, $3, $4, $5, $6, 'CNY', 'CNY')",
-            [
-                [
-                    metric, "month" if first else "all", by, first,
-                    json.dumps({"customer_code": member}, separators=(",", ":")) if member else "{}", value,
-                ]
-                for (metric, by, member, first), value in values.items()
-            ] or [["none", "all", "all", None, "{}", 0]],
-        )  # fmt: skip
-        con.execute("delete from metrics.metric_values where metric_name = 'none'")
+        lines = []
+        for (metric, by, member, first), value in values.items():
+            dims = json.dumps({"customer_code": member}, separators=(",", ":")) if member else "{}"
+            grain, start = ("month", f"date '{first}'") if first else ("all", "null")
+            lines.append(f"('{metric}', '{grain}', '{by}', {start}, {literal(dims)}, {value}, 'CNY', 'CNY')")
+        listed = ", ".join(lines)
+        con.execute(f"insert into metrics.metric_values values {listed}")
         con.execute(
             "create table metrics.compiled_query as select plan.metric_name, time_grain, dim_set"
             " from (values ('order_amount_net'), ('order_balance'), ('order_row_count'), ('order_average_net')) as plan(metric_name),"

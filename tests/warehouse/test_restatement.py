@@ -271,13 +271,27 @@ def worlds(draw: st.DrawFn) -> World:
     return world
 
 
-# Shrinking writes hundreds of files; the example as found says enough.
-@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(worlds())
-def test_whatever_happens_at_once_the_amounts_add_up_and_each_cause_is_right(world):
+def right(world: World) -> None:
     with tempfile.TemporaryDirectory() as folder:
         con, found = entered(world, Path(folder))
         with con:
             assert off(con) == []
             assert found.unexplained == 0
             assert said(con) == expected(world)
+
+
+# Shrinking writes hundreds of files; the example as found says enough.
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
+
+
+@settings(max_examples=10, deadline=None, phases=PHASES)
+@given(worlds())
+def test_whatever_happens_at_once_the_amounts_add_up_and_each_cause_is_right(world):
+    right(world)
+
+
+@pytest.mark.nightly
+@settings(max_examples=200, deadline=None, phases=PHASES)
+@given(worlds())
+def test_the_same_many_times(world):
+    right(world)

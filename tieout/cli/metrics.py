@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +13,10 @@ app = typer.Typer(
     help="""What was published, what moved since and why, and who agreed to a change of a definition.
 
     [bold]tieout metrics restated[/bold]      numbers that are not what was published before, with the cause of each cent
-    [bold]tieout metrics published[/bold]     every value one number ever had""",
+    [bold]tieout metrics published[/bold]     every value one number ever had
+    [bold]tieout metrics diff[/bold]          how far each number would move if the definitions as edited were taken
+    [bold]tieout metrics approve[/bold]       agree to that, signed
+    [bold]tieout metrics versions[/bold]      the definitions one metric had, since when, and who agreed""",
 )
 
 
@@ -86,7 +91,7 @@ def restated(
         columns, [[*row[:4], *(_blank(value) for value in row[4:6]), *row[6:]] for row in rows], right=(4, 5)
     )
     numbers = {(line.publish_id, line.metric, line.period, line.dim_set, line.dims) for line in found}
-    left = sum((abs(line.amount) for line in found if line.cause == "unexplained"), start=_zero())
+    left = sum((abs(line.amount) for line in found if line.cause == "unexplained"), start=Decimal(0))
     print(f"\n{len(numbers):,} numbers moved; without a cause: {left:,.2f}")
 
 
@@ -129,14 +134,161 @@ def published(
     )
 
 
+@app.command()
+def diff(
+    rev: Annotated[str, typer.Argument(help="The revision to compare with.")] = "HEAD",
+    to: Annotated[
+        str | None, typer.Argument(help="Another revision; left out: the files as they are now.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Compare with the definitions in this folder instead of a revision.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Only this metric, with its movement by period; may be repeated.")
+    ] = None,
+    limit: Annotated[str, typer.Option(help="A movement up to this needs no approval.")] = "0.00",
+    definitions_only: Annotated[
+        bool,
+        typer.Option("--definitions-only", help="Do not build other SQL that differs; say that it does."),
+    ] = False,
+) -> None:
+    """How far every published number would move, by owner and period, and what reads it.
+
+    \b
+    tieout metrics diff                                  what is committed against the files as they are now
+    tieout metrics diff HEAD~3 HEAD                      two revisions
+    tieout metrics diff --metric sales_order_amount_net  one metric, period by period
+    tieout metrics diff --against ../other/dbt_project/models/metrics
+
+    Both sides are computed on the data of the last refresh. Exit code: 0 nothing moves, or what moves was approved;
+    1 something moves by more than --limit and nobody agreed to it; 3 it cannot be computed.
+    """
+    import sys
+
+    from tieout.cli.errors import CommandError
+    from tieout.cli.metrics_diff import differences, show
+    from tieout.metrics.errors import MetricError
+    from tieout.settings import settings
+
+    try:
+        bound = Decimal(limit)
+    except InvalidOperation:
+        raise CommandError(f"--limit {limit}: say an amount, for example 1000.00") from None
+    try:
+        found = differences(settings(), rev, to, against, tuple(metric or ()), definitions_only)
+    except MetricError as error:
+        raise CommandError(str(error)) from None
+    sys.exit(show(settings(), found, bound, bool(metric)))
+
+
+@app.command()
+def approve(
+    metric: Annotated[
+        str | None, typer.Argument(help="The metric whose new definition is agreed to.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Your name as access/approvers.yaml has it.")] = "",
+    reason: Annotated[str, typer.Option(help="Why the definition changes.")] = "",
+    new: Annotated[
+        bool, typer.Option("--new", help="Write the first version of every metric that has none.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Agree to every metric that changed, and to new ones.")
+    ] = False,
+    effective: Annotated[
+        str | None, typer.Option(help="Holds from this day on, 2026-01-01; left out: today.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="Your private key; left out: ~/.tieout/NAME.key.")] = None,
+) -> None:
+    """Agree to a definition as it is written now: measure what moves, write its version, sign it.
+
+    \b
+    tieout metrics approve sales_order_amount_net --by wang --reason "drafts were never orders"
+    tieout metrics approve --new --by founders     first versions of new metrics: owner and agreed_by, no signature
+    tieout metrics approve --all --by wang --reason "rates of the central bank from 2026 on"
+
+    `tieout sync --check` fails as long as a metric's definition is another one than was agreed to.
+    """
+    from datetime import date
+
+    from tieout.cli.errors import CommandError
+    from tieout.cli.metrics_diff import approve_changes, approve_new
+    from tieout.metrics.errors import MetricError
+    from tieout.settings import settings
+
+    if not by:
+        raise CommandError("say who agrees: --by NAME")
+    if not (metric or new or everything):
+        raise CommandError("say which metric, or --new, or --all")
+    try:
+        day = date.fromisoformat(effective) if effective else None
+    except ValueError:
+        raise CommandError(f"--effective {effective}: write a day like 2026-01-01") from None
+    file = key or Path.home() / ".tieout" / f"{by}.key"
+    try:
+        if new or everything:
+            approve_new(settings(), by, reason)
+        if metric or everything:
+            approve_changes(settings(), metric, by=by, key=file, reason=reason, effective=day)
+    except MetricError as error:
+        raise CommandError(str(error)) from None
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="Name under which you agree to changes.")],
+    owner: Annotated[
+        list[str] | None,
+        typer.Option(help="Department you speak for, as `owner` of metrics; '*': every one."),
+    ] = None,
+    title: Annotated[str, typer.Option(help="What people call you.")] = "",
+    file: Annotated[
+        Path | None, typer.Option("--key", help="Where to; left out: ~/.tieout/NAME.key.")
+    ] = None,
+) -> None:
+    """Make a key to sign with: the private half stays with you, the public one goes to access/approvers.yaml.
+
+    \b
+    tieout metrics key wang --owner sales --title "王敏, head of sales"
+    """
+    from tieout.cli.errors import CommandError
+    from tieout.metrics.approve import approvers, approvers_file, new_key, trust
+    from tieout.metrics.errors import MetricError
+    from tieout.settings import settings
+
+    place = file or Path.home() / ".tieout" / f"{name}.key"
+    if not owner:
+        raise CommandError("say for which departments: --owner sales, may be repeated")
+    project = settings().dbt_project
+    try:
+        if name in approvers(project):
+            raise CommandError(f"{name} is an approver already: take another name, or remove that line first")
+        trust(project, name, tuple(owner), new_key(place), title)
+    except MetricError as error:
+        raise CommandError(str(error)) from None
+    print(f"private key: {place} (keep it; nobody can sign in your name without it)")
+    print(f"public key:  entered in {approvers_file(project).relative_to(project.parent)}; commit it")
+
+
+@app.command()
+def versions(
+    metric: Annotated[
+        str | None, typer.Argument(help="The metric; left out: the last version of every one.")
+    ] = None,
+) -> None:
+    """The definitions a metric had: since when, what changed, how far its numbers moved, who agreed.
+
+    \b
+    tieout metrics versions
+    tieout metrics versions sales_order_amount_net
+    """
+    from tieout.cli.metrics_diff import show_versions
+    from tieout.settings import settings
+
+    show_versions(settings(), metric)
+
+
 def _blank(value: object) -> str:
     """A cell of a line that goes on with the number above it stays empty."""
     from tieout.cli.show import text
 
     return "" if value is None else text(value)
-
-
-def _zero():
-    from decimal import Decimal
-
-    return Decimal(0)

@@ -20,4 +20,18 @@ def sync(
         print(f"{'stale' if check else 'written'}: {path.relative_to(settings().project)}")
     if check and stale:
         print("run `make sync`")
+    objections = _objections() if check else []
+    for line in objections:
+        print(line)
+    if check and (stale or objections):
         sys.exit(1)
+
+
+def _objections() -> list[str]:
+    """Definitions of metrics that nobody agreed to."""
+    from tieout.metrics.approve import objections
+    from tieout.metrics.definitions import read_yaml
+    from tieout.settings import settings
+
+    project = settings().dbt_project
+    return [str(item) for item in objections(project, read_yaml(project / "models" / "metrics"))]

@@ -131,7 +131,11 @@ def _fault(said: Record, stores: _Stores) -> Fault:
     rows: set[Place] = set()
     documents: set[str] = set()
     shows = False
-    gone = {(c["table"], json.dumps(c["key"])): c["true"] for c in said["changes"] if c["field"] is None and c["true"]}
+    gone = {
+        (c["table"], json.dumps(c["key"])): c["true"]
+        for c in said["changes"]
+        if c["field"] is None and c["true"]
+    }
     for change in said["changes"]:
         system, name = change["system"], change["table"]
         if name == EVERYTHING:
@@ -148,7 +152,9 @@ def _fault(said: Record, stores: _Stores) -> Fault:
         head: Record | None = row
         if table.head:
             above, link = table.head
-            head = stores.row(system, above, **{link: row[link]}) or gone.get((above, json.dumps([row[link]])))
+            head = stores.row(system, above, **{link: row[link]}) or gone.get(
+                (above, json.dumps([row[link]]))
+            )
             fields = TABLES[system, above].documents
         else:
             fields = table.documents
@@ -168,7 +174,11 @@ def _around(refund: Record, stores: _Stores) -> set[str]:
     came = datetime.fromisoformat(refund["modified"]) + _SHANGHAI
     taken = stores.row("u8", "RdRecord08", dnmaketime=f"{came:%Y-%m-%d %H:%M:%S}")
     settled = stores.one(
-        "shop", "settlements", "shop_id = ? and ? between begin_date and end_date", refund["shop_id"], f"{came:%Y-%m-%d}"
+        "shop",
+        "settlements",
+        "shop_id = ? and ? between begin_date and end_date",
+        refund["shop_id"],
+        f"{came:%Y-%m-%d}",
     )
     return {row[field] for row, field in ((taken, "cCode"), (settled, "settlement_id")) if row}
 
@@ -178,4 +188,3 @@ def _shows(change: Record, there: Record | None) -> bool:
     if change["field"] is not None:
         return there is not None and there[change["field"]] == change["shown"]
     return (there is not None) == (change["shown"] is not None)
-

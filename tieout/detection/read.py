@@ -38,7 +38,9 @@ def findings(con: duckdb.DuckDBPyConnection, checks: Sequence[CheckResult]) -> l
 def held(batches: Iterable[tuple[str, str, str]]) -> list[Finding]:
     """Batches that wait for a person because a stream's shape has changed: (source, stream, why)."""
     return [
-        Finding("hold", f"{source}.{stream}", "schema_changed", "", why, rows=frozenset({(source, stream, "*")}))
+        Finding(
+            "hold", f"{source}.{stream}", "schema_changed", "", why, rows=frozenset({(source, stream, "*")})
+        )
         for source, stream, why in batches
     ]
 
@@ -67,7 +69,15 @@ def _quarantined(con: duckdb.DuckDBPyConnection) -> list[Finding]:
         "select source, stream, coalesce(record_key, origin || ' ' || row_number), rule, reason from ops.quarantine_open"
     ).fetchall()
     return [
-        Finding("quarantine", rule, rule, f"{source}.{stream} {key}", reason, None, frozenset({(source, stream, key)}))
+        Finding(
+            "quarantine",
+            rule,
+            rule,
+            f"{source}.{stream} {key}",
+            reason,
+            None,
+            frozenset({(source, stream, key)}),
+        )
         for source, stream, key, rule, reason in rows
     ]
 
@@ -159,7 +169,9 @@ def _pointed(
             places.add((row["source_system"], row["source_stream"], row["source_record"]))
             if row["source_stream"].endswith("_record"):  # a master record is known by its code
                 documents.add(row["source_record"])
-        documents |= {str(value) for name, value in row.items() if value is not None and _DOCUMENTS.search(name)}
+        documents |= {
+            str(value) for name, value in row.items() if value is not None and _DOCUMENTS.search(name)
+        }
         if row.get("table_name") and row.get("row_key"):
             key = str(row["table_name"]).removeprefix("fct_") + "_key"
             places |= set(_of_fact(con, row["table_name"], key, row["row_key"]))

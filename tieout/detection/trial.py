@@ -87,7 +87,9 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
     drifted = sorted({s for fault in faults for s, stream, _ in fault.rows if stream == EVERYTHING})
     if drifted:
         with company(settings):
-            again = refresh.extract(settings, sources, progress, datetime.now(UTC), Wanted(tuple(drifted), full=True))
+            again = refresh.extract(
+                settings, sources, progress, datetime.now(UTC), Wanted(tuple(drifted), full=True)
+            )
         found += read.held((item.source, item.stream, str(item.error)) for item in again if item.error)
         landing = Landing(settings.landing)
         held = [

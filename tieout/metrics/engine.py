@@ -86,7 +86,10 @@ class Engine:
         columns = columns or metrics
         period = f"metric_time__{grain}"
         group_by = [*([period] if grain else []), *dimensions]
-        tree = _lean(without_catalog(self._compile(metrics, group_by)), self.definitions.spines, grain)
+        # Only a balance of the period's last day needs no other day; a draft may still say `first`.
+        balances = [base for name in metrics for base in self.definitions.base_metrics(name)]
+        shown = grain if all(base.period_agg in {None, "last"} for base in balances) else None
+        tree = _lean(without_catalog(self._compile(metrics, group_by)), self.definitions.spines, shown)
         outputs = [f"cast({period} as date) as period_start"] if grain else []
         outputs += [f"{_id(dunder)} as {_id(name)}" for dunder, name in zip(dimensions, names, strict=True)]
         outputs += [f"{_id(name)} as {_id(column)}" for name, column in zip(metrics, columns, strict=True)]

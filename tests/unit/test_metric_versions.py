@@ -1,0 +1,183 @@
+"""Versions of definitions: what the check refuses, and that a signature holds for exactly what was signed."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tieout.metrics.approve import (
+    ApprovalError,
+    approve,
+    approvers_file,
+    first_versions,
+    folder,
+    history,
+    new_key,
+    objections,
+    trust,
+)
+from tieout.metrics.definitions import Definitions, read_yaml
+from tieout.settings import PROJECT
+
+DAY = date(2026, 11, 22)
+METRIC = "sales_order_amount_net"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A dbt project with the metrics of sales, first versions, and two approvers: of sales, and of finance."""
+    dbt = tmp_path / "dbt_project"
+    (dbt / "models" / "metrics").mkdir(parents=True)
+    for file in ("sales.yml", "shared.yml"):
+        shutil.copy(PROJECT / "dbt_project" / "models" / "metrics" / file, dbt / "models" / "metrics" / file)
+    first_versions(dbt, read(dbt), "founders", DAY)
+    for name, owner in (("wang", "sales"), ("li", "finance")):
+        trust(dbt, name, (owner,), new_key(tmp_path / f"{name}.key"))
+    return dbt
+
+
+def read(dbt: Path) -> Definitions:
+    return read_yaml(dbt / "models" / "metrics")
+
+
+def edit(dbt: Path, old: str, new: str, file: str = "sales.yml") -> None:
+    path = dbt / "models" / "metrics" / file
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def drop_filter(dbt: Path) -> None:
+    edit(dbt, "case when is_booked then order_amount_net_cny end", "order_amount_net_cny")
+
+
+def agree(dbt: Path, by: str = "wang", key: str | None = None, reason: str = "drafts count from now on"):
+    return approve(
+        dbt, read(dbt), METRIC, by=by, key=dbt.parent / f"{key or by}.key", reason=reason, today=DAY, moved=None,
+        publish="P1",
+    )  # fmt: skip
+
+
+def refused(dbt: Path) -> dict[str, str]:
+    return {item.metric: item.message for item in objections(dbt, read(dbt))}
+
+
+def test_as_committed_every_definition_was_agreed_to():
+    dbt = PROJECT / "dbt_project"
+    assert objections(dbt, read(dbt)) == []
+
+
+def test_an_edited_definition_is_refused_until_its_owner_signs(project):
+    assert refused(project) == {}
+    drop_filter(project)
+    assert list(refused(project)) == [METRIC]
+    assert "filter dropped: is_booked" in refused(project)[METRIC]
+    entry = agree(project)
+    assert refused(project) == {}
+    assert (entry.changed, entry.approved_by) == ("filter dropped: is_booked", "wang")
+    assert [item.changed for item in history(project, METRIC)] == [
+        "first version",
+        "filter dropped: is_booked",
+    ]
+
+
+def test_a_metric_of_others_cannot_be_signed_for(project):
+    drop_filter(project)
+    with pytest.raises(ApprovalError, match="does not speak for its owner sales"):
+        agree(project, "li")
+    assert METRIC in refused(project)
+
+
+def test_nobody_takes_a_metric_over_by_writing_himself_in_as_its_owner(project):
+    drop_filter(project)
+    file = project / "models" / "metrics" / "sales.yml"
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("owner: sales", "owner: finance"), encoding="utf-8"
+    )
+    with pytest.raises(ApprovalError, match="does not speak for its owner sales"):
+        agree(project, "li")
+
+
+def test_a_name_is_not_a_signature(project):
+    drop_filter(project)
+    with pytest.raises(ApprovalError, match="does not fit"):
+        agree(project, "wang", key="li")
+    with pytest.raises(ApprovalError, match="does not name"):
+        agree(project, "zhao", key="wang")
+    assert len(history(project, METRIC)) == 1
+
+
+def test_a_reason_and_a_change_are_needed(project):
+    with pytest.raises(ApprovalError, match="already agreed"):
+        agree(project)
+    drop_filter(project)
+    with pytest.raises(ApprovalError, match="--reason"):
+        agree(project, reason=" ")
+    with pytest.raises(ApprovalError, match="metrics key"):
+        agree(project, key="nobody")
+
+
+@pytest.mark.parametrize(
+    ("piece", "value"),
+    [
+        ("reason", "because"),
+        ("changed", "nothing"),
+        ("effective_from", "2020-01-01"),
+        ("version", "0123456789abcdef"),
+        ("approved_by", "li"),
+        ("signature", "AAAA"),
+        ("signature", None),
+    ],
+)
+def test_an_entry_that_is_edited_afterwards_is_refused(project, piece, value):
+    drop_filter(project)
+    agree(project)
+    file = folder(project) / f"{METRIC}.yaml"
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if value is None:
+        del document["versions"][-1][piece]
+    else:
+        document["versions"][-1][piece] = value
+    file.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    assert METRIC in refused(project)
+
+
+def test_an_entry_cannot_be_taken_out_or_copied_to_another_metric(project):
+    drop_filter(project)
+    agree(project)
+    edit(project, "expr: order_amount_net_cny\n", "expr: order_amount_gross_cny\n")
+    agree(project, reason="tax too")
+    file = folder(project) / f"{METRIC}.yaml"
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    del document["versions"][1]
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    assert "does not fit" in refused(project)[METRIC]
+
+
+def test_a_new_metric_and_one_that_is_gone_are_named(project):
+    (folder(project) / f"{METRIC}.yaml").rename(folder(project) / "sales_other.yaml")
+    said = refused(project)
+    assert "speaks" in said["sales_other"] or "gone" in said["sales_other"]
+    assert "approve --new" in said[METRIC]
+    (folder(project) / "sales_other.yaml").unlink()
+    assert first_versions(project, read(project), "founders", DAY) == [METRIC]
+    assert refused(project) == {}
+
+
+def test_prose_may_be_edited_freely(project):
+    edit(project, "label: 销售订单额（不含税）", "label: 销售订单金额（不含税）")
+    assert refused(project) == {}
+
+
+def test_a_key_file_is_private_and_never_overwritten(project, tmp_path):
+    file = tmp_path / "wang.key"
+    assert file.stat().st_mode & 0o077 == 0
+    before = file.read_bytes()
+    with pytest.raises(ApprovalError, match="left alone"):
+        new_key(file)
+    assert file.read_bytes() == before
+    assert "PRIVATE" not in approvers_file(project).read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tieout.engine import literal, quoted
+from tieout.engine import literal, quoted, relations
 from tieout.metrics.answer import answer, dim_set, is_member, parse_period
 from tieout.metrics.errors import MetricError, TraceMismatch
 from tieout.metrics.trace import Plan
@@ -97,8 +97,15 @@ def check(con: duckdb.DuckDBPyConnection, words: Vocabulary, handed: Handed) -> 
     unread = tuple(
         Compared(item, tuple(checker.compared(claim) for claim in item.meant)) for item in handed.unread
     )
+    return Report(handed.file, _publish_id(con), checked, unread, handed.notes)
+
+
+def _publish_id(con: duckdb.DuckDBPyConnection) -> str:
+    """Of the snapshot; the working copy has none."""
+    if "metrics.publish" not in relations(con):
+        return "the working copy"
     (publish,) = con.execute("select max(publish_id) from metrics.publish").fetchone() or ("",)
-    return Report(handed.file, str(publish or ""), checked, unread, handed.notes)
+    return str(publish)
 
 
 class _Checker:

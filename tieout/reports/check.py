@@ -112,6 +112,7 @@ class _Checker:
     def __init__(self, con: duckdb.DuckDBPyConnection, words: Vocabulary, claims: Sequence[Claim]) -> None:
         self.con, self.words = con, words
         self.marts = Marts(con)
+        self._readings: dict[tuple, Reading] = {}
         spans = [claim.span for claim in claims]
         # All claims of a file are answered from the same rows.
         self.first = min((_first(span) for span in spans), default=None)
@@ -206,8 +207,13 @@ class _Checker:
     # --- readings ---------------------------------------------------------------------------------
 
     def _reading(self, known: Known, span: Span, filters: Mapping[str, str], bits: float = 0.0) -> Reading:
-        rows = self._rows(known.plan, span)
-        return Reading(known.name, known.metric.label, rows, span.start, span.end, filters, self.titles, bits)
+        key = (known.name, span.start, span.end, tuple(filters.items()), bits)
+        if key not in self._readings:
+            rows = self._rows(known.plan, span)
+            self._readings[key] = Reading(
+                known.name, known.metric.label, rows, span.start, span.end, filters, self.titles, bits
+            )
+        return self._readings[key]
 
     def _rows(self, plan: Plan, span: Span) -> Rows:
         """The rows around one claim, taken from those read once for the whole file."""

@@ -159,21 +159,18 @@ def _time(rows: Rows, start: date, end: date, within: np.ndarray) -> Iterator[Ch
     for days in range(1, CUT_OFF_DAYS + 1):
         step = timedelta(days=days)
         bits = 3.0 + log2(4 * days)  # closed one day early is likelier than ten
-        yield change(start, end - step, f"最后 {days} 天未计", f"the last {days} days left out", bits)
+        some = "day" if days == 1 else f"{days} days"
+        yield change(start, end - step, f"最后 {days} 天未计", f"the last {some} left out", bits)
         yield change(
-            start,
-            end + step,
-            f"含下期前 {days} 天",
-            f"the first {days} days of the next period included",
-            bits,
+            start, end + step, f"含下期前 {days} 天", f"the first {some} of the next period included", bits
         )
         if not running:
-            yield change(start + step, end, f"最初 {days} 天未计", f"the first {days} days left out", bits)
+            yield change(start + step, end, f"最初 {days} 天未计", f"the first {some} left out", bits)
             yield change(
                 start - step,
                 end,
                 f"含上期末 {days} 天",
-                f"the last {days} days of the period before included",
+                f"the last {some} of the period before included",
                 bits,
             )
     yield from _calendars(change, start, end, running)

@@ -269,7 +269,9 @@ class _Checker:
                 if value != other:
                     causes += (
                         Cause(
-                            "rounding", Both(f"四舍五入到 {step:f}", f"rounded to {step:f}"), value - other
+                            "rounding",
+                            Both(f"四舍五入到 {step.normalize():f}", f"rounded to {step.normalize():f}"),
+                            value - other,
                         ),
                     )
                 found.append(Explanation(causes, Decimal(0), 2.0))

@@ -480,7 +480,7 @@ class _Search:
             so_far = total
         residual = self.claimed - amount(so_far)
         if residual and abs(residual) <= self.step / 2 and self.step > Decimal("0.01"):
-            said = f"{self.step:f}"
+            said = f"{self.step.normalize():f}"
             causes.append(Cause("rounding", Both(f"四舍五入到 {said}", f"rounded to {said}"), residual))
             residual = Decimal(0)
         return Explanation(tuple(causes), residual, candidate.bits)
@@ -503,7 +503,7 @@ def rounded(governed: Decimal, claimed: Decimal, step: Decimal) -> Explanation |
     half = abs(difference) <= step / 2
     if not half and abs(claimed) > abs(governed):
         return None
-    said = f"{step:f}"
+    said = f"{step.normalize():f}"
     title = (
         Both(f"四舍五入到 {said}", f"rounded to {said}")
         if half

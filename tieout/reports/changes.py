@@ -14,7 +14,7 @@ from math import log2
 from typing import TYPE_CHECKING
 
 from tieout.pages.words import Both
-from tieout.reports.rows import Rows
+from tieout.reports.rows import Coded, Rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,9 +106,9 @@ def _flags(rows: Rows, counted: np.ndarray) -> Iterator[Change]:
                     f"未计 {title.zh}＝{word} 的行", f"rows with {name} = {str(value).lower()} left out"
                 )
                 yield Change("flags", _cause_of(name), said, 2.0 + spread, left)
-    for name, (title, values) in rows.kinds.items():
-        for value in sorted(set(values[counted])):
-            left = values != value
+    for name, (title, texts) in rows.kinds.items():
+        for code in sorted(set(texts.codes[counted])):
+            value, left = texts.names[code], texts.codes != code
             if (left & counted).any():
                 said = Both(
                     f"未计 {title.zh} 为 {value or '空'} 的行",
@@ -158,22 +158,19 @@ def _time(rows: Rows, start: date, end: date, within: np.ndarray) -> Iterator[Ch
             yield Change("time", "timing", said, 2.0 + log2(len(rows.days)), mask)
     for days in range(1, CUT_OFF_DAYS + 1):
         step = timedelta(days=days)
-        bits = 3.0 + log2(4 * CUT_OFF_DAYS)
-        yield change(start, end - step, f"最后 {days} 天未计", f"the last {days} days left out", bits)
+        bits = 3.0 + log2(4 * days)  # closed one day early is likelier than ten
+        some = "day" if days == 1 else f"{days} days"
+        yield change(start, end - step, f"最后 {days} 天未计", f"the last {some} left out", bits)
         yield change(
-            start,
-            end + step,
-            f"含下期前 {days} 天",
-            f"the first {days} days of the next period included",
-            bits,
+            start, end + step, f"含下期前 {days} 天", f"the first {some} of the next period included", bits
         )
         if not running:
-            yield change(start + step, end, f"最初 {days} 天未计", f"the first {days} days left out", bits)
+            yield change(start + step, end, f"最初 {days} 天未计", f"the first {some} left out", bits)
             yield change(
                 start - step,
                 end,
                 f"含上期末 {days} 天",
-                f"the last {days} days of the period before included",
+                f"the last {some} of the period before included",
                 bits,
             )
     yield from _calendars(change, start, end, running)
@@ -256,12 +253,12 @@ def _scope(
     import numpy as np
 
     default = rows.of(filters)
-    for dimension, values in rows.members.items():
+    for dimension, texts in rows.members.items():
         label = titles.get(dimension, dimension)
         if dimension in filters:
             yield from _filtered(rows, counted, filters, dimension, label)
             continue
-        members = _largest(rows, values, counted & default)
+        members = _largest(rows, texts, counted & default)
         if len(members) < 2:
             continue
         bits = 2.5 + log2(len(members)) + log2(len(rows.members)) / 2
@@ -285,10 +282,9 @@ def _filtered(
     mine = filters[dimension]
     said = Both(f"未按{label}筛选（含全部）", f"not limited to {dimension} {mine}")
     yield Change("scope", "scope", said, 2.0, others)
-    values = rows.members[dimension]
-    members = _largest(rows, values, counted & others)
+    members = _largest(rows, rows.members[dimension], counted & others)
     bits = 3.0 + log2(len(members) + 1)
-    own = values == mine
+    own = rows.members[dimension].rows_of(mine)
     for member, mask in members.items():
         if member not in ("", mine):
             instead = Both(f"{label}是 {member} 而非 {mine}", f"{dimension} {member} instead of {mine}")
@@ -297,13 +293,12 @@ def _filtered(
             yield Change("scope", "scope", beside, bits, others & (mask | own))
 
 
-def _largest(rows: Rows, values: np.ndarray, counted: np.ndarray) -> dict[str, np.ndarray]:
+def _largest(rows: Rows, texts: Coded, counted: np.ndarray) -> dict[str, np.ndarray]:
     """The rows of each member that counts, those with the largest amounts first."""
     import numpy as np
 
-    members, codes = np.unique(values, return_inverse=True)
-    sizes = np.zeros(len(members), np.int64)
-    np.add.at(sizes, codes[counted], np.abs(rows.amounts[counted]))
-    present = np.unique(codes[counted])
+    sizes = np.zeros(len(texts.names), np.int64)
+    np.add.at(sizes, texts.codes[counted], np.abs(rows.amounts[counted]))
+    present = np.unique(texts.codes[counted])
     order = present[np.argsort(-sizes[present], kind="stable")][:MOST_MEMBERS]
-    return {str(members[place]): codes == place for place in order}
+    return {texts.names[place]: texts.codes == place for place in order}

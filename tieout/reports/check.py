@@ -10,7 +10,7 @@ from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tieout.engine import literal, quoted
+from tieout.engine import literal, quoted, relations
 from tieout.metrics.answer import answer, dim_set, is_member, parse_period
 from tieout.metrics.errors import MetricError, TraceMismatch
 from tieout.metrics.trace import Plan
@@ -97,14 +97,22 @@ def check(con: duckdb.DuckDBPyConnection, words: Vocabulary, handed: Handed) -> 
     unread = tuple(
         Compared(item, tuple(checker.compared(claim) for claim in item.meant)) for item in handed.unread
     )
+    return Report(handed.file, _publish_id(con), checked, unread, handed.notes)
+
+
+def _publish_id(con: duckdb.DuckDBPyConnection) -> str:
+    """Of the snapshot; the working copy has none."""
+    if "metrics.publish" not in relations(con):
+        return "the working copy"
     (publish,) = con.execute("select max(publish_id) from metrics.publish").fetchone() or ("",)
-    return Report(handed.file, str(publish or ""), checked, unread, handed.notes)
+    return str(publish)
 
 
 class _Checker:
     def __init__(self, con: duckdb.DuckDBPyConnection, words: Vocabulary, claims: Sequence[Claim]) -> None:
         self.con, self.words = con, words
         self.marts = Marts(con)
+        self._readings: dict[tuple, Reading] = {}
         spans = [claim.span for claim in claims]
         # All claims of a file are answered from the same rows.
         self.first = min((_first(span) for span in spans), default=None)
@@ -199,8 +207,13 @@ class _Checker:
     # --- readings ---------------------------------------------------------------------------------
 
     def _reading(self, known: Known, span: Span, filters: Mapping[str, str], bits: float = 0.0) -> Reading:
-        rows = self._rows(known.plan, span)
-        return Reading(known.name, known.metric.label, rows, span.start, span.end, filters, self.titles, bits)
+        key = (known.name, span.start, span.end, tuple(filters.items()), bits)
+        if key not in self._readings:
+            rows = self._rows(known.plan, span)
+            self._readings[key] = Reading(
+                known.name, known.metric.label, rows, span.start, span.end, filters, self.titles, bits
+            )
+        return self._readings[key]
 
     def _rows(self, plan: Plan, span: Span) -> Rows:
         """The rows around one claim, taken from those read once for the whole file."""
@@ -256,7 +269,9 @@ class _Checker:
                 if value != other:
                     causes += (
                         Cause(
-                            "rounding", Both(f"四舍五入到 {step:f}", f"rounded to {step:f}"), value - other
+                            "rounding",
+                            Both(f"四舍五入到 {step.normalize():f}", f"rounded to {step.normalize():f}"),
+                            value - other,
                         ),
                     )
                 found.append(Explanation(causes, Decimal(0), 2.0))

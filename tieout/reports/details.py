@@ -102,7 +102,7 @@ class _Matching:
                 return "tax", Both("含税而非不含税", "tax included instead of excluded")
         step = max(line.figure.step for line in lines)
         if step > Decimal("0.01") and abs(total - governed) <= step / 2:
-            return "rounding", Both(f"四舍五入到 {step:f}", f"rounded to {step:f}")
+            return "rounding", Both(f"四舍五入到 {step.normalize():f}", f"rounded to {step.normalize():f}")
         if slip := mistyped(units(governed), units(total)):
             return "keying", Both(f"录错：{slip.zh}", f"typed wrongly: {slip.en}")
         return "amount", Both("金额不同", "amounts differ")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 from tieout.pages.words import Both
@@ -47,6 +47,8 @@ MOST_DOCUMENTS = 50
 _ROWS_FOR_THREE = 4_000
 # So many candidates of one number of causes are looked at; the likeliest of them are shown.
 _MOST_CANDIDATES = 400
+# Of three causes each must be a common one: with rare ones, three make almost any number.
+_COMMON = 7.0
 # Sums in double precision are exact below this, and a hundred times faster.
 _EXACT = 2**53
 
@@ -99,6 +101,11 @@ class Reading:
     filters: Mapping[str, str]
     titles: Mapping[str, str]
     bits: float = 0.0
+
+    @cached_property
+    def space(self) -> _Space:
+        """Its changes and their totals, made once for all figures of one cell."""
+        return _Space(self)
 
 
 @dataclass
@@ -157,6 +164,7 @@ class _Space:
         self.kind = np.float64 if largest < _EXACT else np.int64
         self.total = self.sum(())
         self._stacks: dict[str, np.ndarray] = {}
+        self._items: dict[tuple[int, ...], Items] = {}
 
     def picked(self, changes: Sequence[Change]) -> tuple[np.ndarray, np.ndarray]:
         """Amounts and rows of a combination of changes."""
@@ -166,6 +174,11 @@ class _Space:
     def sum(self, changes: Sequence[Change]) -> int:
         amounts, counted = self.picked(changes)
         return int(amounts[counted].sum())
+
+    def listed(self, aspect: str, common: bool) -> list[Change]:
+        """The changes of an aspect, the likeliest first; all of them, or the common ones."""
+        changes = self.changes[aspect]
+        return [change for change in changes if change.bits <= _COMMON] if common else changes
 
     def stack(self, aspect: str) -> np.ndarray:
         """All changes of an aspect, one a line."""
@@ -177,35 +190,39 @@ class _Space:
             self._stacks[aspect] = np.array(arrays).astype(self.kind) if arrays else empty
         return self._stacks[aspect]
 
-    def totals(self, aspects: tuple[str, ...]) -> Iterator[tuple[tuple[Change, ...], str, str, np.ndarray]]:
+    def totals(
+        self, aspects: tuple[str, ...], *, common: bool
+    ) -> Iterator[tuple[tuple[Change, ...], str, str, np.ndarray]]:
         """Totals of every choice of one change of each aspect.
+
+        Args:
+            common: Only of the common changes.
 
         Yields: changes that are fixed, the aspects of lines and columns ('' for one column), and the totals.
         """
         import numpy as np
 
+        lists = {aspect: self.listed(aspect, common) for aspect in aspects}
         # Fixed one by one: all but the two longest lists.
-        order = sorted(aspects, key=lambda aspect: len(self.changes[aspect]))
+        order = sorted(aspects, key=lambda aspect: len(lists[aspect]))
         fixed, free = order[:-2], order[-2:]
         if "amounts" in free and len(free) == 2:
             # Amounts multiply, masks limit: a product of both lists needs nothing else.
             free.sort(key=lambda aspect: aspect != "amounts")
-        for chosen in _choices([self.changes[aspect] for aspect in fixed]):
+        for chosen in product(*(lists[aspect] for aspect in fixed)):
             here = {**self.default, **{change.aspect: change.array for change in chosen}}
             weight = np.ones(self.rows.count, self.kind)
             for aspect in ASPECTS:
                 if aspect not in free:
                     weight = weight * here[aspect]
-            first = self.stack(free[0])
+            picked = np.flatnonzero(weight)
+            weight = weight[picked]
+            first = self.stack(free[0])[: len(lists[free[0]]), picked]
             if len(free) == 1:
                 yield chosen, free[0], "", np.rint(first @ weight).astype(np.int64)[:, None]
             else:
-                yield (
-                    chosen,
-                    free[0],
-                    free[1],
-                    np.rint((first * weight) @ self.stack(free[1]).T).astype(np.int64),
-                )
+                second = self.stack(free[1])[: len(lists[free[1]]), picked]
+                yield chosen, free[0], free[1], np.rint((first * weight) @ second.T).astype(np.int64)
 
     @cached_property
     def _near(self) -> np.ndarray:
@@ -217,6 +234,16 @@ class _Space:
         return self.rows.within(first, self.until + margin) & ~self.default["time"]
 
     def items(self, changes: Sequence[Change]) -> Items:
+        """Steps at single documents of a combination; those of single changes are kept."""
+        key = tuple(id(change) for change in changes)
+        if key not in self._items:
+            made = self._made_items(changes)
+            if len(changes) > 1:
+                return made
+            self._items[key] = made
+        return self._items[key]
+
+    def _made_items(self, changes: Sequence[Change]) -> Items:
         here = {**self.default, **{change.aspect: change.array for change in changes}}
         amounts, counted = self.picked(changes)
         holds, flags, time, scope = (here[aspect] for aspect in ("holds", "flags", "time", "scope"))
@@ -225,16 +252,6 @@ class _Space:
         )
         # A slip at one document is looked for where nothing else is wrong.
         return items_of(self.rows, amounts, counted, around, mistyped=not changes)
-
-    @cached_property
-    def plain_items(self) -> Items:
-        return self.items(())
-
-
-def _choices(lists: Sequence[Sequence[Change]]) -> Iterator[tuple[Change, ...]]:
-    from itertools import product
-
-    return product(*lists)
 
 
 class _Search:
@@ -245,19 +262,13 @@ class _Search:
         self.tolerance = units(step / 2) if step > Decimal("0.01") else 0
         self.grain = max(UNITS // 100, 2 * self.tolerance)
         self._readings = readings
-        self._spaces: dict[int, _Space] = {}
-        self.base = self._space(0)
+        self.base = readings[0].space
         self.tried = 0
         self.spread = 1
 
-    def _space(self, place: int) -> _Space:
-        if place not in self._spaces:
-            self._spaces[place] = _Space(self._readings[place])
-        return self._spaces[place]
-
     @property
     def spaces(self) -> list[_Space]:
-        return [self._space(place) for place in range(len(self._readings))]
+        return [reading.space for reading in self._readings]
 
     # --- stages -----------------------------------------------------------------------------------
 
@@ -275,7 +286,7 @@ class _Search:
         for changes in singles:
             found += self._stepped(self.base, changes)
         found += self._scaled(self.base, singles)
-        items = self.base.plain_items.paired()
+        items = self.base.items(()).paired()
         self._try(len(items) ** 2 // 2)
         for one, other in items.pairs(self.target - self.base.total, self.tolerance, _MOST_CANDIDATES):
             found.append(self._candidate(self.base, items=(one, other)))
@@ -288,22 +299,22 @@ class _Search:
     def three(self) -> list[_Candidate]:
         found = []
         if self.base.rows.count <= _ROWS_FOR_THREE:
-            found += self._changed(self.base, 3)
+            found += self._changed(self.base, 3, common=True)
         found += self._two_and_document(self.base)
         for space in self.spaces[1:]:
-            found += self._changed(space, 2)
+            found += self._changed(space, 2, common=True)
             for aspect in ASPECTS:
-                for change in space.changes[aspect]:
+                for change in space.listed(aspect, common=True):
                     found += self._stepped(space, (change,))
         return found
 
-    def _changed(self, space: _Space, number: int) -> list[_Candidate]:
+    def _changed(self, space: _Space, number: int, *, common: bool = False) -> list[_Candidate]:
         import numpy as np
 
         found = []
         aspects = [aspect for aspect in ASPECTS if space.changes[aspect]]
         for chosen in combinations(aspects, number):
-            for fixed, line, column, totals in space.totals(chosen):
+            for fixed, line, column, totals in space.totals(chosen, common=common):
                 self._try(totals.size, totals)
                 hits = np.argwhere(np.abs(totals - self.target) <= self.tolerance)
                 for at, other in hits[:_MOST_CANDIDATES]:
@@ -314,7 +325,7 @@ class _Search:
         return found
 
     def _stepped(self, space: _Space, changes: tuple[Change, ...]) -> list[_Candidate]:
-        items = space.items(changes) if changes else space.plain_items
+        items = space.items(changes)
         self._try(len(items))
         residual = self.target - space.sum(changes)
         return [self._candidate(space, changes, (item,)) for item in items.adding(residual, self.tolerance)]
@@ -349,13 +360,13 @@ class _Search:
         """Two changes and one document: the document as it stands in the period, checked with the changes."""
         import numpy as np
 
-        items = space.plain_items.paired()
+        items = space.items(()).paired()
         if len(items) == 0:
             return []
         found = []
         aspects = [aspect for aspect in ASPECTS if space.changes[aspect]]
         for chosen in combinations(aspects, 2):
-            for fixed, line, column, totals in space.totals(chosen):
+            for fixed, line, column, totals in space.totals(chosen, common=True):
                 self._try(totals.size * len(items))
                 residual = self.target - totals
                 low = np.searchsorted(items.deltas, residual - self.tolerance, "left")
@@ -469,7 +480,7 @@ class _Search:
             so_far = total
         residual = self.claimed - amount(so_far)
         if residual and abs(residual) <= self.step / 2 and self.step > Decimal("0.01"):
-            said = f"{self.step:f}"
+            said = f"{self.step.normalize():f}"
             causes.append(Cause("rounding", Both(f"四舍五入到 {said}", f"rounded to {said}"), residual))
             residual = Decimal(0)
         return Explanation(tuple(causes), residual, candidate.bits)
@@ -492,7 +503,7 @@ def rounded(governed: Decimal, claimed: Decimal, step: Decimal) -> Explanation |
     half = abs(difference) <= step / 2
     if not half and abs(claimed) > abs(governed):
         return None
-    said = f"{step:f}"
+    said = f"{step.normalize():f}"
     title = (
         Both(f"四舍五入到 {said}", f"rounded to {said}")
         if half

@@ -56,6 +56,20 @@ class Measured:
     amounts: np.ndarray
 
 
+@dataclass(frozen=True)
+class Coded:
+    """A column of texts: each row has the place of its text in `names`."""
+
+    names: list[str]
+    codes: np.ndarray
+
+    def taken(self, mask: np.ndarray) -> Coded:
+        return Coded(self.names, self.codes[mask])
+
+    def rows_of(self, name: str) -> np.ndarray:
+        return self.codes == (self.names.index(name) if name in self.names else -1)
+
+
 @dataclass
 class Rows:
     """Rows of one mart around the periods asked for; every array has one entry a row."""
@@ -70,8 +84,8 @@ class Rows:
         tuple[str, Both, np.ndarray]
     ]  # conditions of the measure: name, title, whether a row fulfils it
     flags: dict[str, tuple[Both, np.ndarray]]
-    kinds: dict[str, tuple[Both, np.ndarray]]
-    members: dict[str, np.ndarray]
+    kinds: dict[str, tuple[Both, Coded]]
+    members: dict[str, Coded]
     measured: list[Measured]
     titles: dict[str, Both] = field(default_factory=dict)
     rates: tuple[Decimal, ...] = ()
@@ -101,7 +115,7 @@ class Rows:
 
         whole = np.ones(self.count, bool)
         for dimension, member in filters.items():
-            whole &= self.members[dimension] == member
+            whole &= self.members[dimension].rows_of(member)
         return whole
 
     def taken(self, mask: np.ndarray) -> Rows:
@@ -117,8 +131,8 @@ class Rows:
             days={name: days[mask] for name, days in self.days.items()},
             holds=[(name, title, array[mask]) for name, title, array in self.holds],
             flags={name: (title, array[mask]) for name, (title, array) in self.flags.items()},
-            kinds={name: (title, array[mask]) for name, (title, array) in self.kinds.items()},
-            members={name: array[mask] for name, array in self.members.items()},
+            kinds={name: (title, texts.taken(mask)) for name, (title, texts) in self.kinds.items()},
+            members={name: texts.taken(mask) for name, texts in self.members.items()},
             measured=[replace(one, amounts=one.amounts[mask]) for one in self.measured],
         )
 
@@ -278,9 +292,7 @@ def _rows(
     kinds: Mapping[str, Both],
     variants: Sequence[tuple[str, Both, str]],
 ) -> Rows:
-    import numpy as np
-
-    names, documents = np.unique(_texts(found["_doc"]), return_inverse=True)
+    documents = _coded(found["_doc"])
     snapshots: tuple[int, ...] = ()
     if plan.kind == "last":
         snapshots = tuple(
@@ -292,19 +304,19 @@ def _rows(
         plan.relation,
         plan.kind,
         _numbers(found["_x"]),
-        documents,
-        [str(name).partition("\t")[2] for name in names],
+        documents.codes,
+        [name.partition("\t")[2] for name in documents.names],
         {name: _numbers(found[f"_d{number}"]) for number, name in enumerate(dates)},
         [
-            (part, titles.get(part.strip('"'), Both(part, part)), np.asarray(found[f"_c{number}"], bool))
+            (part, titles.get(part.strip('"'), Both(part, part)), found[f"_c{number}"].astype(bool))
             for number, part in enumerate(shape.conditions)
         ],
         {
-            name: (title, np.asarray(found[f"_f{number}"], bool))
+            name: (title, found[f"_f{number}"].astype(bool))
             for number, (name, title) in enumerate(flags.items())
         },
-        {name: (title, _texts(found[f"_k{number}"])) for number, (name, title) in enumerate(kinds.items())},
-        {name: _texts(found[f"_g{number}"]) for number, name in enumerate(plan.joins)},
+        {name: (title, _coded(found[f"_k{number}"])) for number, (name, title) in enumerate(kinds.items())},
+        {name: _coded(found[f"_g{number}"]) for number, name in enumerate(plan.joins)},
         [
             Measured(cause, title, _numbers(found[f"_m{number}"]))
             for number, (cause, title, _) in enumerate(variants)
@@ -325,12 +337,14 @@ def _numbers(values: Any) -> np.ndarray:
     return np.ma.filled(values, 0).astype(np.int64)
 
 
-def _texts(values: Any) -> np.ndarray:
+def _coded(values: Any) -> Coded:
+    """Texts by their places in a list; nothing is an empty text."""
     import numpy as np
 
-    return np.array(
-        ["" if value is None else str(value) for value in np.ma.filled(values.astype(object), "")], object
-    )
+    places: dict[str, int] = {}
+    texts = ("" if value is None else str(value) for value in np.ma.filled(values.astype(object), ""))
+    codes = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64, len(values))
+    return Coded(list(places), codes)
 
 
 def _document(here: Mapping[str, Column]) -> str:

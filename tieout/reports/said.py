@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tieout.reports.check import Checked, Compared, Report
 from tieout.reports.explain import Explanation
 
 
-def as_json(report: Report) -> dict[str, object]:
+def as_json(report: Report) -> dict[str, Any]:
     """Amounts are texts, so that no reader makes binary fractions of them."""
     return {
         "file": report.file,

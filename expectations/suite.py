@@ -1,6 +1,7 @@
 """Run the expectation suites on the warehouse: what must be true inside one table.
 
-Suites are YAML with Great Expectations' own keys, under `expectations/suites/<schema>/<table>.yaml`. This is
+Suites are YAML with Great Expectations' own keys, under `expectations/suites/<schema>/<table>.yaml`; what follows from
+standards is generated beside them (`expectations.generate`) and runs as part of the same suite. This is
 the only module that imports great_expectations, and only while suites run: the import costs five CPU seconds.
 An expectation whose SQL does not run is an `error` and blocks whatever its severity; it is never a pass.
 """
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from expectations.generate import FOLDER
 from tieout.engine import connect, literal, quoted
 from tieout.strict import Strict, Title
 
@@ -173,7 +175,13 @@ def record(
         )  # fmt: skip
 
 
+def _place(path: Path) -> dict[str, str]:
+    """Which table a file is about."""
+    return {"schema_name": path.parent.name, "table": path.stem}
+
+
 def _suite(path: Path) -> Suite:
+    """A suite as written, with the checks that follow from standards appended."""
     where = f"{path.parent.name}/{path.name}"
     try:
         content = yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -181,7 +189,14 @@ def _suite(path: Path) -> Suite:
             raise SuiteError(f"{where} is empty. Nothing was checked.")
         if taken := {"schema_name", "table"} & set(content):
             raise SuiteError(f"{where} says {sorted(taken)}; the folder and the file name say that already.")
-        return Suite.model_validate({**content, "schema_name": path.parent.name, "table": path.stem})
+        suite = Suite.model_validate({**content, **_place(path)})
+        generated = path.parent / FOLDER / path.name
+        if not generated.is_file():
+            return suite
+        where = f"{path.parent.name}/{FOLDER}/{path.name}"
+        more = yaml.load(generated.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        every = [*content["expectations"], *(more or {}).get("expectations", [])]
+        return Suite.model_validate({**content, **_place(path), "expectations": every})
     except (ValidationError, yaml.YAMLError) as error:
         raise SuiteError(f"{where} is not a valid suite. Nothing was checked.\n{error}") from error
 

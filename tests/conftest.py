@@ -106,6 +106,7 @@ TOGETHER = {
     "test_master_data.py": "group",
     "test_metric_doors.py": "group",
     "test_metric_facts.py": "group",
+    "test_receipts_group.py": "group",
     "test_bad_input.py": "company",
     "test_door.py": "company",
     "test_known_totals.py": "company",

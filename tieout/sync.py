@@ -58,6 +58,7 @@ def generated_files(settings: Settings) -> dict[Path, str]:
     Raises: UnclassifiedError if a column has no class, BusMatrixError if the matrix has holes, ReportError if a
         report names what does not exist.
     """
+    from expectations.generate import generated_suites
     from tieout.metrics.definitions import read_yaml
     from tieout.metrics.glossary import glossary
     from tieout.metrics.marts import read_marts
@@ -77,6 +78,7 @@ def generated_files(settings: Settings) -> dict[Path, str]:
             models / "staging" / name / f"_{name}__sources.yml": dbt_sources(source)
             for name, source in read_sources(settings.sources).items()
         },
+        **generated_suites(models / "marts", settings.expectations / "suites" / "marts"),
         **{settings.project / path: text for path, text in identities(settings.project).items()},
         settings.project / "docs" / "glossary.md": glossary(definitions),
         settings.project / "docs" / "bus-matrix.md": bus_matrix(models / "marts"),
@@ -85,14 +87,17 @@ def generated_files(settings: Settings) -> dict[Path, str]:
 
 def differing(settings: Settings) -> list[Path]:
     """Generated files that are missing or stale, and those whose origin is gone."""
+    from expectations.generate import orphans as orphaned_suites
     from tieout.tie.generate import orphans
 
+    wanted = generated_files(settings)
     stale = [
         path
-        for path, text in generated_files(settings).items()
+        for path, text in wanted.items()
         if not path.is_file() or path.read_text(encoding="utf-8") != text
     ]
-    return [*stale, *orphans(settings.project)]
+    suites = settings.expectations / "suites" / "marts"
+    return [*stale, *orphans(settings.project), *orphaned_suites(suites, wanted)]
 
 
 def write(settings: Settings) -> list[Path]:

@@ -26,7 +26,9 @@ from tieout.cli import (
     refresh,
     replay,
     report,
+    review,
     sandbox,
+    score,
     serve,
     source,
     standards,
@@ -58,6 +60,8 @@ SAFE, CONNECT = "Proof and repair", "Connecting systems"
 app.command("demo", rich_help_panel=DAILY)(demo.demo)
 app.command("refresh", rich_help_panel=DAILY)(refresh.refresh)
 app.command("status", rich_help_panel=DAILY)(status.status)
+app.command("score", rich_help_panel=DAILY)(score.score)
+app.command("review", rich_help_panel=DAILY)(review.review)
 app.command("serve", rich_help_panel=DAILY)(serve.serve)
 app.command("dev", rich_help_panel=DAILY)(dev.dev)
 app.command("metric", rich_help_panel=QUESTIONS)(metric.metric)

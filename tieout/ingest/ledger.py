@@ -93,6 +93,22 @@ VIEWS = {
         union all select * from ops.control_total where stream = ''""",
     # Rows that are set aside and wait for a person or for the source.
     "quarantine_open": "select * from ops.quarantine where closed_by is null and decision is null",
+    # Rules of every run by table and owner: how many held, and by weight (strong 3, weak 1: see tieout.tie.scores).
+    "check_score": """
+        with rules as (
+            select run_id, checked_at, owner, table_name, case when severity = 'critical' then 3 else 1 end as weight,
+                status = 'passed' as holds, status = 'error' as is_error
+            from ops.check_result
+            union all
+            select run_id, checked_at, owner, 'identity_' || identity, case when severity = 'critical' then 3 else 1 end,
+                status in ('holds', 'explained'), false
+            from ops.identity_result
+        )
+        select run_id, max(checked_at) as checked_at, owner, table_name, count(*) as rules,
+            count(*) filter (holds) as held, count(*) filter (not holds and not is_error) as failed,
+            count(*) filter (is_error) as errors, cast(sum(weight) as bigint) as weight,
+            cast(coalesce(sum(weight) filter (holds), 0) as bigint) as weight_held
+        from rules group by run_id, owner, table_name""",
 }
 
 

@@ -69,6 +69,9 @@ DEPARTMENT = {
     "service": Both("售后", "Service"),
     "ecommerce": Both("电商", "E-commerce"),
     "administration": Both("行政", "Administration"),
+    "approvals": Both("审批", "Approvals"),
+    "shared": Both("公共", "Shared"),
+    "management": Both("管理层", "Management"),
     "data": Both("数据", "Data"),
     "platform": Both("平台", "Platform"),
 }

@@ -139,7 +139,8 @@ with
                 (list(evidence order by abs(amount) desc, evidence) filter (where part in ('left', 'right')))[1:{SAMPLE}],
                 (list(evidence order by abs(amount) desc, evidence))[1:{SAMPLE}]
             ) as evidence,
-            min(evidence) filter (where {_CULPRIT}) as culprit,
+            case when count(*) filter (where {_CULPRIT}) = 1 then min(evidence) filter (where {_CULPRIT}) end
+                as culprit,
             arg_min(part, evidence) filter (where {_CULPRIT}) as culprit_part
         from left_over
         inner join contributions on {_same("left_over", "contributions", [*by, "document"])}
@@ -228,7 +229,7 @@ def result_sql(claims: tuple[Claim, ...]) -> str:
         {literal(", ".join(claim.companies))} as companies,
         cast({claim.tolerance} as {AMOUNT}) as tolerance,
         case
-            when count(*) = 0 then '{"holds" if claim.allow_empty else "broken"}'
+            when count(*) = 0 then {_of_nothing(claim)}
             when bool_or(status = 'broken') then 'broken'
             when bool_or(status = 'explained') then 'explained'
             else 'holds'
@@ -243,6 +244,16 @@ def result_sql(claims: tuple[Claim, ...]) -> str:
         for claim in claims
     ]
     return _union_model(selects)
+
+
+def _of_nothing(claim: Claim) -> str:
+    """Status of an identity that compared nothing: broken, unless its companies keep no books here at all."""
+    if claim.allow_empty:
+        return "'holds'"
+    here = _of_companies(claim)
+    if here is None:
+        return "'broken'"
+    return f"case when exists (select 1 from {_ref(_BOOKS)} where {here}) then 'broken' else 'holds' end"
 
 
 def models_yaml(claims: tuple[Claim, ...]) -> str:
@@ -369,6 +380,8 @@ def _where(*conditions: str | None) -> str:
     return f" where {' and '.join(stated)}" if stated else ""
 
 
+_BOOKS = "fct_ledger_entry_line"  # every company that is used has some
+_CENT = "0.01"  # rounding moves a row by no more than that
 _CULPRIT = "amount = case part when 'left' then - residual when 'right' then residual end"
 _EVIDENCE = "concat_ws('/', source_system, source_stream, source_record)"
 
@@ -422,6 +435,7 @@ def _suspect(claim: Claim, explained: str) -> str:
             and (right_value % {expected} = 0 or {expected} % right_value = 0)
             and case when abs(right_value) > abs({expected}) then right_rows else left_rows end > 1
             then 'duplicate'
+        {f"when abs(residual) <= {_CENT} * greatest(left_rows, right_rows) then 'rounding'" if claim.is_money else ""}
         when list_contains(taxes, residual) or list_contains(taxes, - residual) then 'tax'
         when culprit_part = 'left' then 'missing_right'
         when culprit_part = 'right' then 'missing_left'

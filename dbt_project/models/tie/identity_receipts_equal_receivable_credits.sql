@@ -66,9 +66,17 @@ with
                 ],
                 (list(evidence order by abs(amount) desc, evidence))[1:20]
             ) as evidence,
-            min(evidence) filter (
-                where amount = case part when 'left' then - residual when 'right' then residual end
-            ) as culprit,
+            case
+                when
+                    count(*) filter (
+                        where amount = case part when 'left' then - residual when 'right' then residual end
+                    )
+                    = 1
+                then
+                    min(evidence) filter (
+                        where amount = case part when 'left' then - residual when 'right' then residual end
+                    )
+            end as culprit,
             arg_min(part, evidence) filter (
                 where amount = case part when 'left' then - residual when 'right' then residual end
             ) as culprit_part
@@ -120,6 +128,8 @@ with
                     end
                     > 1
                 then 'duplicate'
+                when abs(residual) <= 0.01 * greatest(left_rows, right_rows)
+                then 'rounding'
                 when list_contains(taxes, residual) or list_contains(taxes, - residual)
                 then 'tax'
                 when culprit_part = 'left'

@@ -370,6 +370,7 @@ def verify(settings: Settings, progress: Progress, run_id: str, now: datetime) -
     from expectations.suite import record as record_checks
     from expectations.suite import run_suites
     from tieout.metrics.mixing import record as record_types
+    from tieout.tie.cases import record as record_cases
     from tieout.tie.report_issue import reports_of
     from tieout.tie.results import record as record_identities
 
@@ -384,6 +385,7 @@ def verify(settings: Settings, progress: Progress, run_id: str, now: datetime) -
         record_checks(con, run_id, checks, now)
         record_types(con, run_id, now)
         record_identities(con, run_id, now)
+        record_cases(con, run_id, now)
         con.execute("commit")
         said = judged(settings, con, run_id)
     parts = [

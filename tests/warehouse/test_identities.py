@@ -103,7 +103,8 @@ def toy(**changes: object) -> Toy:
         """create table marts.fct_shipped (source_system text, source_stream text, source_record text,
             order_no text, amount decimal(18, 4), ship_date date);
         create table marts.fct_invoiced (source_system text, source_stream text, source_record text,
-            order_no text, amount decimal(18, 4), invoice_date date, is_posted boolean)"""
+            order_no text, amount decimal(18, 4), invoice_date date, is_posted boolean);
+        create table marts.fct_ledger_entry_line (company_code text)"""
     )
     return Toy(con, Claim.model_validate(SHIPPED_IS_INVOICED | changes))
 
@@ -240,7 +241,7 @@ def test_the_bridge_leads_from_left_to_right(company):
     assert results.bridge(company.con, "shipped_is_invoiced", "2025-11-01") == steps
     with pytest.raises(results.TieError, match="has no group"):
         results.bridge(company.con, "shipped_is_invoiced", "2024-01-01")
-    with pytest.raises(results.TieError, match="no identity 'nope'"):
+    with pytest.raises(results.TieError, match="no identity and no process 'nope'"):
         results.bridge(company.con, "nope")
 
 

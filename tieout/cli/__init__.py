@@ -7,6 +7,7 @@ import sys
 import typer
 
 from tieout.cli import (
+    cases,
     certificate,
     controls,
     demo,
@@ -69,6 +70,7 @@ app.add_typer(metrics.app, name="metrics", rich_help_panel=QUESTIONS)
 app.command("dictionary", rich_help_panel=QUESTIONS)(dictionary.dictionary)
 app.command("tie", rich_help_panel=QUESTIONS)(tie.tie)
 app.command("certificate", rich_help_panel=QUESTIONS)(certificate.certificate)
+app.command("cases", rich_help_panel=QUESTIONS)(cases.cases)
 app.add_typer(master.app, name="master", rich_help_panel=QUESTIONS)
 app.add_typer(standards.app, name="standards", rich_help_panel=QUESTIONS)
 app.add_typer(report.app, name="report", rich_help_panel=QUESTIONS)

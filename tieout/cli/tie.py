@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,25 +12,40 @@ import typer
 if TYPE_CHECKING:
     import duckdb
 
+    from tieout.tie.results import IdentityResult
+
 MARK = {"holds": "✓", "explained": "≈", "broken": "✗"}
+# In the order in which a company reads them.
+PROCESSES = {
+    "sales": "销售 sales", "e-commerce": "电商 e-commerce", "purchasing": "采购 purchasing", "stock": "库存 stock",
+    "production": "生产 production", "finance": "财务 finance", "hr": "人事 hr", "data": "数据 data",
+}  # fmt: skip
 
 
 def tie(
-    identity: Annotated[str | None, typer.Argument(help="One identity: its bridge and its groups.")] = None,
+    asked: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PROCESS | IDENTITY]", help="A process: its identities. An identity: its bridge."
+        ),
+    ] = None,
     group: Annotated[
-        str | None, typer.Option(help="One group of it, for example a month or a customer.")
+        str | None, typer.Option(help="One group of an identity, for example a month or a customer.")
     ] = None,
     rows: Annotated[int, typer.Option(help="How many groups and source rows to print.")] = 12,
+    everything: Annotated[bool, typer.Option("--all", help="Every identity, one line each.")] = False,
 ) -> None:
     """Do the departments agree? Every identity with left, right, difference and cause; exit code 1 if a strong one breaks.
 
     \b
     tieout tie                                         the whole company on one screen
+    tieout tie --all                                   every identity, one line each
+    tieout tie sales                                   those of one process, with their causes
     tieout tie booked_to_shipped                       the bridge from one figure to the other
     tieout tie booked_to_shipped --group 2025-11       the same for one month, with source rows
 
     ✓ holds: equal in every group · ≈ explained: every cent of the difference has a cause ·
-    ✗ broken: something is left unexplained.
+    ✗ broken: something is left unexplained. `tieout cases` says since when, and what belongs together.
     """
     from tieout.cli.errors import CommandError
     from tieout.cli.open import working_copy
@@ -38,14 +54,19 @@ def tie(
 
     with working_copy(settings()) as con:
         try:
-            results = identity_results(con)
-            if identity is None:
-                identity_table(con)
+            results = [result for result in identity_results(con) if result.is_here]
+            of_process = [result for result in results if result.process == asked]
+            if asked is None and not everything:
+                _company(con, results)
+            elif asked is None or of_process:
+                identity_table(con, process=asked, brief=asked is None)
             else:
-                _one(con, identity, group, rows)
+                _one(con, asked, group, rows)
         except TieError as error:
             raise CommandError(str(error)) from None
-    strong = [result for result in results if result.blocks and identity in (None, result.identity)]
+    strong = [
+        result for result in results if result.blocks and asked in (None, result.process, result.identity)
+    ]
     if strong:
         print(
             f"\n{len(strong)} strong identities are broken: {', '.join(r.identity for r in strong)}",
@@ -54,8 +75,77 @@ def tie(
         sys.exit(1)
 
 
-def identity_table(con: duckdb.DuckDBPyConnection, *, brief: bool = False) -> None:
-    """All identities, worst first; `brief` is one line each, without the causes."""
+def _company(con: duckdb.DuckDBPyConnection, results: list[IdentityResult]) -> None:
+    """One line per process and company, what is broken by name, and how much of it all ties out."""
+    from tieout.cli.show import heading, table, text
+    from tieout.tie.results import rates, unexplained_amounts
+
+    off = unexplained_amounts(con)
+    lines: dict[tuple[str, str], list[IdentityResult]] = {}
+    for result in results:
+        lines.setdefault((result.process, result.companies or "all"), []).append(result)
+    table(
+        ["", "process", "company", "identities", "✓", "≈", "✗", "groups", "compared (CNY)", "unexplained (CNY)", "owners"],
+        [
+            (
+                MARK[min((r.status for r in of), key=list(reversed(MARK)).index)],
+                PROCESSES[process],
+                companies,
+                len(of),
+                *(sum(r.status == status for r in of) for status in MARK),
+                sum(r.group_count for r in of),
+                sum((abs(r.left_total) for r in of if r.left_total is not None and r.unit == "CNY"), Decimal(0)),
+                sum((off.get(r.identity, Decimal(0)) for r in of if r.unit == "CNY"), Decimal(0)),
+                "、".join(sorted({r.owner for r in of})),
+            )
+            for (process, companies), of in sorted(
+                lines.items(), key=lambda line: (list(PROCESSES).index(line[0][0]), line[0][1])
+            )
+        ],
+    )  # fmt: skip
+    broken = [result for result in results if result.status == "broken"]
+    if broken:
+        heading(f"Broken: {len(broken)}, strong ones first")
+        table(
+            ["", "identity", "", "company", "groups", "unexplained", "unit", "owner/with"],
+            [
+                (
+                    "!" if result.blocks else "~",
+                    result.title_zh,
+                    result.identity,
+                    result.companies or "all",
+                    f"{result.groups_broken:,} of {result.group_count:,}",
+                    off.get(result.identity, Decimal(0)),
+                    result.unit,
+                    f"{result.owner}/{result.with_department}",
+                )
+                for result in broken[:12]
+            ],
+        )
+        if len(broken) > 12:
+            print(f"… and {len(broken) - 12} more: `tieout tie --all`")
+    made = rates(con)
+    print(
+        f"\ntie-out rate  {_percent(made.identities_tied, made.identities)} of identities"
+        f" ({made.identities_tied} of {made.identities})"
+        f" · {_percent(made.groups_tied, made.groups)} of groups ({made.groups_tied:,} of {made.groups:,})"
+        f" · {_percent(made.value - made.value_off, made.value)} of value"
+        f" ({text(made.value_off)} of {text(made.value)} CNY unexplained)"
+    )
+
+
+def _percent(part: Decimal | int, whole: Decimal | int) -> str:
+    """Two decimals, cut and not rounded: what is not whole never reads 100.00 %."""
+    if not whole:
+        return "–"
+    share = (Decimal(part) * 100 / Decimal(whole)).quantize(Decimal("0.01"), ROUND_FLOOR)
+    return f"{share} %"
+
+
+def identity_table(
+    con: duckdb.DuckDBPyConnection, *, process: str | None = None, brief: bool = False
+) -> None:
+    """All identities, or those of one process, worst first; `brief` is one line each, without the causes."""
     from tieout.cli.show import table, text
     from tieout.tie.results import breaks, identity_results
 
@@ -66,6 +156,8 @@ def identity_table(con: duckdb.DuckDBPyConnection, *, brief: bool = False) -> No
             causes[item.identity].append(title)
     rows = []
     for result in identity_results(con):
+        if process not in (None, result.process) or not result.is_here:
+            continue
         if result.left_total is None:  # groups in unlike units are compared one by one, never added up
             left, right = f"{result.group_count:,} groups", f"{result.groups_off:,} differ"
         else:

@@ -60,6 +60,12 @@ TABLES = {
         run_id text not null, identity text, group_key text, left_value decimal(38, 4),
         right_value decimal(38, 4), difference decimal(38, 4), cause text, cause_amount decimal(38, 4),
         evidence text, owner text""",
+    "tie_case_run": """
+        run_id text not null, case_id text not null, checked_at timestamptz not null, suspect text, identity text,
+        document text, owner text, amount decimal(38, 4), unit text, groups bigint, identities text, anchors text""",
+    "tie_case_finding": """
+        case_id text not null, run_id text not null, identity text, group_key text, document text, suspect text,
+        amount decimal(38, 4), unit text, evidence text""",
     "certificate": """
         publish_id text primary key, run_id text not null, certified boolean not null, reasons text not null,
         business_cut_off date, loaded_to timestamptz, watermarks text not null, strong_checks bigint,
@@ -92,6 +98,32 @@ VIEWS = {
         select c.* from ops.control_total as c semi join ops.batch_now using (source, stream, batch_id)
         union all select * from ops.control_total where stream = ''""",
     # Rows that are set aside and wait for a person or for the source.
+    # A root cause over all runs: open while the last run finds it, closed by the first one that does not any more.
+    "tie_case": """
+        with
+            runs as (
+                select run_id, min(checked_at) as checked_at, row_number() over (order by min(checked_at), run_id) as place
+                from ops.identity_result group by run_id
+            ),
+            seen as (
+                select c.*, runs.place, runs.place > 1 + lag(runs.place, 1, runs.place - 1) over (
+                    partition by c.case_id order by runs.place
+                ) as comes_back
+                from ops.tie_case_run as c join runs using (run_id)
+            ),
+            life as (
+                select case_id, min(place) as first_place, max(place) as last_place, count(*) as runs,
+                    count(*) filter (where comes_back) as reopened
+                from seen group by case_id
+            )
+        select life.case_id, case when gone.run_id is null then 'open' else 'closed' end as state,
+            last.suspect, last.identity, last.document, last.owner, last.amount, last.unit, last.groups, last.identities,
+            first.run_id as opened_run, first.checked_at as opened_at, last.run_id as seen_run,
+            last.checked_at as seen_at, life.runs, life.reopened, gone.run_id as closed_run, gone.checked_at as closed_at
+        from life
+        join runs as first on life.first_place = first.place
+        join seen as last on life.case_id = last.case_id and life.last_place = last.place
+        left join runs as gone on life.last_place + 1 = gone.place""",
     "quarantine_open": "select * from ops.quarantine where closed_by is null and decision is null",
     # Rules of every run by table and owner: how many held, and by weight (strong 3, weak 1: see tieout.tie.scores).
     "check_score": """

@@ -61,9 +61,9 @@ class Rows(Strict):
             raise ValueError("say either `model` (with `measure`) or `sql`")
         if self.model is not None and self.measure is None:
             raise ValueError(f"say the `measure` of {self.model}: the expression that is summed")
-        if self.sql is not None and (self.measure or self.where or self.keys or self.document or self.tax):
+        if self.sql is not None and (self.measure or self.where or self.keys or self.document):
             raise ValueError(
-                "`sql` returns its own columns; `measure`, `where`, `keys`, `document`, `tax` go with `model`"
+                "`sql` returns its own columns; `measure`, `where`, `keys`, `document` go with `model`"
             )
         return self
 

@@ -52,6 +52,11 @@ class IdentityResult:
     groups_broken: int
 
     @property
+    def is_here(self) -> bool:
+        """Whether the companies it is claimed for are used here: it is silent about those that are not."""
+        return self.group_count > 0 or self.status != "holds" or not self.companies
+
+    @property
     def blocks(self) -> bool:
         """Whether this is a strong break: nothing may be published."""
         return self.severity == "critical" and self.status == "broken"
@@ -75,7 +80,8 @@ class Break:
     cause_amount: Decimal
     evidence: tuple[str, ...]  # source/stream/record
     documents: tuple[str, ...]
-    # only for unexplained: missing_left, missing_right, duplicate, cutoff, mapping, tax, amount, quantity
+    # only for unexplained: missing_left, missing_right, duplicate, cutoff, mapping, tax, rounding, amount,
+    # quantity
     suspect: str | None
     owner: str
 
@@ -123,6 +129,46 @@ def identity_results(con: duckdb.DuckDBPyConnection) -> list[IdentityResult]:
     rank = {"broken": 0, "explained": 1, "holds": 2}
     found = [IdentityResult(*row) for row in rows]
     return sorted(found, key=lambda result: (not result.blocks, rank[result.status], result.identity))
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How much of a company ties out: holds or is explained. Value is that of identities in CNY, added up."""
+
+    identities: int
+    identities_tied: int
+    groups: int
+    groups_tied: int
+    value: Decimal
+    value_off: Decimal  # unexplained, whatever its sign
+
+
+def unexplained_amounts(con: duckdb.DuckDBPyConnection) -> dict[str, Decimal]:
+    """Per identity what is unexplained, group by group and whatever its sign: two breaks never cancel each other."""
+    rows = _rows(
+        con,
+        "select identity, sum(abs(cause_amount)) from tie.identity_break where cause = 'unexplained' group by identity",
+        "tie.identity_break",
+    )
+    return dict(rows)
+
+
+def rates(con: duckdb.DuckDBPyConnection) -> Rates:
+    """The tie-out rate by identities, by groups and by value.
+
+    Raises: TieError if the identities were never computed.
+    """
+    results = [result for result in identity_results(con) if result.is_here]
+    off = unexplained_amounts(con)
+    money = [result for result in results if result.unit == "CNY" and result.left_total is not None]
+    return Rates(
+        identities=len(results),
+        identities_tied=sum(result.status != "broken" for result in results),
+        groups=sum(result.group_count for result in results),
+        groups_tied=sum(result.group_count - result.groups_broken for result in results),
+        value=sum((abs(result.left_total or Decimal(0)) for result in money), Decimal(0)),
+        value_off=sum((off.get(result.identity, Decimal(0)) for result in money), Decimal(0)),
+    )
 
 
 def breaks(
@@ -257,8 +303,14 @@ def _known(con: duckdb.DuckDBPyConnection, identity: str) -> IdentityResult:
     for result in results:
         if result.identity == identity:
             return result
+    import difflib
+
+    known = sorted({r.identity for r in results} | {r.process for r in results})
+    near = difflib.get_close_matches(identity, known, n=3, cutoff=0.5)
     raise TieError(
-        f"There is no identity {identity!r}. Known: {', '.join(sorted(r.identity for r in results))}."
+        f"There is no identity and no process {identity!r}. "
+        + (f"Did you mean {', '.join(near)}? " if near else "")
+        + "`tieout tie --all` lists the identities."
     )
 
 

@@ -16,6 +16,7 @@ select
     not_clocked_evidence as evidence,
     not_clocked_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'hr' as owner
 from {{ ref("identity_attendance_equals_timesheet") }}
 where not_clocked_amount <> 0
@@ -36,6 +37,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'hr' as owner
 from {{ ref("identity_attendance_equals_timesheet") }}
 where unexplained <> 0
@@ -56,6 +58,7 @@ select
     currency_evidence as evidence,
     currency_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_bank_payments_equal_payable_reductions") }}
 where currency_amount <> 0
@@ -76,6 +79,7 @@ select
     part_payment_evidence as evidence,
     part_payment_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_bank_payments_equal_payable_reductions") }}
 where part_payment_amount <> 0
@@ -96,6 +100,7 @@ select
     rounding_evidence as evidence,
     rounding_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_bank_payments_equal_payable_reductions") }}
 where rounding_amount <> 0
@@ -116,6 +121,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_bank_payments_equal_payable_reductions") }}
 where unexplained <> 0
@@ -136,6 +142,7 @@ select
     currency_evidence as evidence,
     currency_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_bank_receipts_equal_receivable_reductions") }}
 where currency_amount <> 0
@@ -156,6 +163,7 @@ select
     part_payment_evidence as evidence,
     part_payment_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_bank_receipts_equal_receivable_reductions") }}
 where part_payment_amount <> 0
@@ -176,6 +184,7 @@ select
     rounding_evidence as evidence,
     rounding_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_bank_receipts_equal_receivable_reductions") }}
 where rounding_amount <> 0
@@ -196,6 +205,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_bank_receipts_equal_receivable_reductions") }}
 where unexplained <> 0
@@ -216,6 +226,7 @@ select
     timing_evidence as evidence,
     timing_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'sales' as owner
 from {{ ref("identity_booked_to_shipped") }}
 where timing_amount <> 0
@@ -236,6 +247,7 @@ select
     scope_evidence as evidence,
     scope_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'sales' as owner
 from {{ ref("identity_booked_to_shipped") }}
 where scope_amount <> 0
@@ -256,6 +268,7 @@ select
     open_evidence as evidence,
     open_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'sales' as owner
 from {{ ref("identity_booked_to_shipped") }}
 where open_amount <> 0
@@ -276,6 +289,7 @@ select
     currency_evidence as evidence,
     currency_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'sales' as owner
 from {{ ref("identity_booked_to_shipped") }}
 where currency_amount <> 0
@@ -296,6 +310,7 @@ select
     rounding_evidence as evidence,
     rounding_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'sales' as owner
 from {{ ref("identity_booked_to_shipped") }}
 where rounding_amount <> 0
@@ -316,6 +331,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'sales' as owner
 from {{ ref("identity_booked_to_shipped") }}
 where unexplained <> 0
@@ -336,6 +352,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_document_numbers_have_no_gap") }}
 where unexplained <> 0
@@ -356,6 +373,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_expense_claims_equal_ledger") }}
 where unexplained <> 0
@@ -376,6 +394,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_goods_received_equal_accrued_payables") }}
 where unexplained <> 0
@@ -396,6 +415,7 @@ select
     open_evidence as evidence,
     open_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_goods_received_equal_supplier_invoices") }}
 where open_amount <> 0
@@ -416,6 +436,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_goods_received_equal_supplier_invoices") }}
 where unexplained <> 0
@@ -436,6 +457,7 @@ select
     open_evidence as evidence,
     open_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_goods_sent_equal_sales_invoices") }}
 where open_amount <> 0
@@ -456,6 +478,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_goods_sent_equal_sales_invoices") }}
 where unexplained <> 0
@@ -476,6 +499,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_intercompany_receipts_equal_payments") }}
 where unexplained <> 0
@@ -496,6 +520,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_intercompany_sales_equal_purchases") }}
 where unexplained <> 0
@@ -516,6 +541,7 @@ select
     rounding_evidence as evidence,
     rounding_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_invoices_equal_ledger_revenue") }}
 where rounding_amount <> 0
@@ -536,6 +562,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_invoices_equal_ledger_revenue") }}
 where unexplained <> 0
@@ -556,6 +583,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_ledger_debit_equals_credit") }}
 where unexplained <> 0
@@ -576,6 +604,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'production' as owner
 from {{ ref("identity_material_used_equals_stock_issued") }}
 where unexplained <> 0
@@ -596,6 +625,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_open_sales_invoices_equal_receivables") }}
 where unexplained <> 0
@@ -616,6 +646,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_open_supplier_invoices_equal_payables") }}
 where unexplained <> 0
@@ -636,6 +667,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'sales' as owner
 from {{ ref("identity_opportunities_equal_orders") }}
 where unexplained <> 0
@@ -656,6 +688,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'sales' as owner
 from {{ ref("identity_ordered_quantity_is_shipped_or_open") }}
 where unexplained <> 0
@@ -676,6 +709,7 @@ select
     open_evidence as evidence,
     open_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'sales' as owner
 from {{ ref("identity_orders_equal_goods_sent") }}
 where open_amount <> 0
@@ -696,6 +730,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'sales' as owner
 from {{ ref("identity_orders_equal_goods_sent") }}
 where unexplained <> 0
@@ -716,6 +751,7 @@ select
     part_payment_evidence as evidence,
     part_payment_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'purchasing' as owner
 from {{ ref("identity_payable_open_invoices_equal_ledger_2202") }}
 where part_payment_amount <> 0
@@ -736,6 +772,7 @@ select
     rounding_evidence as evidence,
     rounding_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'purchasing' as owner
 from {{ ref("identity_payable_open_invoices_equal_ledger_2202") }}
 where rounding_amount <> 0
@@ -756,6 +793,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'purchasing' as owner
 from {{ ref("identity_payable_open_invoices_equal_ledger_2202") }}
 where unexplained <> 0
@@ -776,6 +814,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_payments_are_approved") }}
 where unexplained <> 0
@@ -796,6 +835,7 @@ select
     another_department_evidence as evidence,
     another_department_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'hr' as owner
 from {{ ref("identity_payroll_equals_ledger_wages") }}
 where another_department_amount <> 0
@@ -816,6 +856,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'hr' as owner
 from {{ ref("identity_payroll_equals_ledger_wages") }}
 where unexplained <> 0
@@ -836,6 +877,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'hr' as owner
 from {{ ref("identity_payroll_heads_equal_hr_heads") }}
 where unexplained <> 0
@@ -856,6 +898,7 @@ select
     scrap_evidence as evidence,
     scrap_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'production' as owner
 from {{ ref("identity_produced_equals_stock_moves_in") }}
 where scrap_amount <> 0
@@ -876,6 +919,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'production' as owner
 from {{ ref("identity_produced_equals_stock_moves_in") }}
 where unexplained <> 0
@@ -896,6 +940,7 @@ select
     open_evidence as evidence,
     open_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'purchasing' as owner
 from {{ ref("identity_purchase_orders_equal_goods_received") }}
 where open_amount <> 0
@@ -916,6 +961,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'purchasing' as owner
 from {{ ref("identity_purchase_orders_equal_goods_received") }}
 where unexplained <> 0
@@ -936,6 +982,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'purchasing' as owner
 from {{ ref("identity_purchased_quantity_is_received_or_open") }}
 where unexplained <> 0
@@ -956,6 +1003,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_receipts_equal_bank_debits") }}
 where unexplained <> 0
@@ -976,6 +1024,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_receipts_equal_receivable_credits") }}
 where unexplained <> 0
@@ -996,6 +1045,7 @@ select
     part_payment_evidence as evidence,
     part_payment_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'sales' as owner
 from {{ ref("identity_receivable_open_invoices_equal_ledger_1122") }}
 where part_payment_amount <> 0
@@ -1016,6 +1066,7 @@ select
     rounding_evidence as evidence,
     rounding_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'sales' as owner
 from {{ ref("identity_receivable_open_invoices_equal_ledger_1122") }}
 where rounding_amount <> 0
@@ -1036,6 +1087,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'sales' as owner
 from {{ ref("identity_receivable_open_invoices_equal_ledger_1122") }}
 where unexplained <> 0
@@ -1056,6 +1108,7 @@ select
     timing_evidence as evidence,
     timing_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'purchasing' as owner
 from {{ ref("identity_received_to_invoiced") }}
 where timing_amount <> 0
@@ -1076,6 +1129,7 @@ select
     received_not_invoiced_evidence as evidence,
     received_not_invoiced_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'purchasing' as owner
 from {{ ref("identity_received_to_invoiced") }}
 where received_not_invoiced_amount <> 0
@@ -1096,6 +1150,7 @@ select
     invoiced_not_received_evidence as evidence,
     invoiced_not_received_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'purchasing' as owner
 from {{ ref("identity_received_to_invoiced") }}
 where invoiced_not_received_amount <> 0
@@ -1116,6 +1171,7 @@ select
     scope_evidence as evidence,
     scope_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'purchasing' as owner
 from {{ ref("identity_received_to_invoiced") }}
 where scope_amount <> 0
@@ -1136,6 +1192,7 @@ select
     currency_evidence as evidence,
     currency_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'purchasing' as owner
 from {{ ref("identity_received_to_invoiced") }}
 where currency_amount <> 0
@@ -1156,6 +1213,7 @@ select
     rounding_evidence as evidence,
     rounding_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'purchasing' as owner
 from {{ ref("identity_received_to_invoiced") }}
 where rounding_amount <> 0
@@ -1176,6 +1234,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'purchasing' as owner
 from {{ ref("identity_received_to_invoiced") }}
 where unexplained <> 0
@@ -1196,6 +1255,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'production' as owner
 from {{ ref("identity_reported_output_equals_stock_taken_in") }}
 where unexplained <> 0
@@ -1216,6 +1276,7 @@ select
     open_evidence as evidence,
     open_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_returns_equal_credit_notes") }}
 where open_amount <> 0
@@ -1236,6 +1297,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_returns_equal_credit_notes") }}
 where unexplained <> 0
@@ -1256,6 +1318,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_sales_invoices_equal_receivable_debits") }}
 where unexplained <> 0
@@ -1276,6 +1339,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_sales_invoices_equal_voucher_revenue") }}
 where unexplained <> 0
@@ -1296,6 +1360,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_settlements_equal_bank_debits") }}
 where unexplained <> 0
@@ -1316,6 +1381,7 @@ select
     timing_evidence as evidence,
     timing_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_shipped_to_revenue") }}
 where timing_amount <> 0
@@ -1336,6 +1402,7 @@ select
     shipped_not_invoiced_evidence as evidence,
     shipped_not_invoiced_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_shipped_to_revenue") }}
 where shipped_not_invoiced_amount <> 0
@@ -1356,6 +1423,7 @@ select
     invoiced_not_shipped_evidence as evidence,
     invoiced_not_shipped_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_shipped_to_revenue") }}
 where invoiced_not_shipped_amount <> 0
@@ -1376,6 +1444,7 @@ select
     scope_evidence as evidence,
     scope_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_shipped_to_revenue") }}
 where scope_amount <> 0
@@ -1396,6 +1465,7 @@ select
     currency_evidence as evidence,
     currency_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_shipped_to_revenue") }}
 where currency_amount <> 0
@@ -1416,6 +1486,7 @@ select
     invoice_rounding_evidence as evidence,
     invoice_rounding_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_shipped_to_revenue") }}
 where invoice_rounding_amount <> 0
@@ -1436,6 +1507,7 @@ select
     ledger_rounding_evidence as evidence,
     ledger_rounding_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_shipped_to_revenue") }}
 where ledger_rounding_amount <> 0
@@ -1456,6 +1528,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_shipped_to_revenue") }}
 where unexplained <> 0
@@ -1476,6 +1549,7 @@ select
     return_evidence as evidence,
     return_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'ecommerce' as owner
 from {{ ref("identity_shop_days_equal_vouchers") }}
 where return_amount <> 0
@@ -1496,6 +1570,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'ecommerce' as owner
 from {{ ref("identity_shop_days_equal_vouchers") }}
 where unexplained <> 0
@@ -1516,6 +1591,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'ecommerce' as owner
 from {{ ref("identity_shop_orders_equal_goods_sent") }}
 where unexplained <> 0
@@ -1536,6 +1612,7 @@ select
     return_evidence as evidence,
     return_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'ecommerce' as owner
 from {{ ref("identity_shop_orders_equal_settlements") }}
 where return_amount <> 0
@@ -1556,6 +1633,7 @@ select
     platform_fee_evidence as evidence,
     platform_fee_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'ecommerce' as owner
 from {{ ref("identity_shop_orders_equal_settlements") }}
 where platform_fee_amount <> 0
@@ -1576,6 +1654,7 @@ select
     open_evidence as evidence,
     open_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'ecommerce' as owner
 from {{ ref("identity_shop_orders_equal_settlements") }}
 where open_amount <> 0
@@ -1596,6 +1675,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'ecommerce' as owner
 from {{ ref("identity_shop_orders_equal_settlements") }}
 where unexplained <> 0
@@ -1616,6 +1696,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'ecommerce' as owner
 from {{ ref("identity_shop_refunds_equal_goods_taken_back") }}
 where unexplained <> 0
@@ -1636,6 +1717,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'ecommerce' as owner
 from {{ ref("identity_shop_refunds_equal_settlement_refunds") }}
 where unexplained <> 0
@@ -1656,6 +1738,7 @@ select
     quarantined_evidence as evidence,
     quarantined_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'platform' as owner
 from {{ ref("identity_source_control_totals_equal_loaded") }}
 where quarantined_amount <> 0
@@ -1676,6 +1759,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'platform' as owner
 from {{ ref("identity_source_control_totals_equal_loaded") }}
 where unexplained <> 0
@@ -1696,6 +1780,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'purchasing' as owner
 from {{ ref("identity_spare_part_orders_equal_ledger") }}
 where unexplained <> 0
@@ -1716,6 +1801,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'inventory' as owner
 from {{ ref("identity_stock_balance_equals_moves") }}
 where unexplained <> 0
@@ -1736,6 +1822,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'inventory' as owner
 from {{ ref("identity_stock_balance_equals_stock_system") }}
 where unexplained <> 0
@@ -1756,6 +1843,7 @@ select
     loss_or_gain_evidence as evidence,
     loss_or_gain_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'inventory' as owner
 from {{ ref("identity_stock_book_equals_count") }}
 where loss_or_gain_amount <> 0
@@ -1776,6 +1864,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'inventory' as owner
 from {{ ref("identity_stock_book_equals_count") }}
 where unexplained <> 0
@@ -1796,6 +1885,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'inventory' as owner
 from {{ ref("identity_stock_documents_equal_ledger_stock") }}
 where unexplained <> 0
@@ -1816,6 +1906,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'inventory' as owner
 from {{ ref("identity_stock_rolls_forward") }}
 where unexplained <> 0
@@ -1836,6 +1927,7 @@ select
     currency_evidence as evidence,
     currency_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'inventory' as owner
 from {{ ref("identity_stock_value_equals_ledger") }}
 where currency_amount <> 0
@@ -1856,6 +1948,7 @@ select
     rounding_evidence as evidence,
     rounding_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'inventory' as owner
 from {{ ref("identity_stock_value_equals_ledger") }}
 where rounding_amount <> 0
@@ -1876,6 +1969,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'inventory' as owner
 from {{ ref("identity_stock_value_equals_ledger") }}
 where unexplained <> 0
@@ -1896,6 +1990,7 @@ select
     open_evidence as evidence,
     open_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'finance' as owner
 from {{ ref("identity_subsidiary_invoices_equal_goods_sent") }}
 where open_amount <> 0
@@ -1916,6 +2011,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_subsidiary_invoices_equal_goods_sent") }}
 where unexplained <> 0
@@ -1936,6 +2032,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_subsidiary_invoices_equal_journal") }}
 where unexplained <> 0
@@ -1956,6 +2053,7 @@ select
     waiting_for_approval_evidence as evidence,
     waiting_for_approval_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'sales' as owner
 from {{ ref("identity_subsidiary_orders_equal_parent_orders") }}
 where waiting_for_approval_amount <> 0
@@ -1976,6 +2074,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'sales' as owner
 from {{ ref("identity_subsidiary_orders_equal_parent_orders") }}
 where unexplained <> 0
@@ -1996,6 +2095,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_supplier_invoices_are_paid_once") }}
 where unexplained <> 0
@@ -2016,6 +2116,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_supplier_invoices_equal_ledger_purchases") }}
 where unexplained <> 0
@@ -2036,6 +2137,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_supplier_invoices_equal_payable_credits") }}
 where unexplained <> 0
@@ -2056,6 +2158,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'finance' as owner
 from {{ ref("identity_supplier_payments_equal_payable_debits") }}
 where unexplained <> 0
@@ -2076,6 +2179,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'inventory' as owner
 from {{ ref("identity_warehouse_shipments_equal_stock_issues") }}
 where unexplained <> 0
@@ -2096,6 +2200,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'ecommerce' as owner
 from {{ ref("identity_web_orders_equal_orders") }}
 where unexplained <> 0
@@ -2116,6 +2221,7 @@ select
     scrap_evidence as evidence,
     scrap_documents as documents,
     cast(null as text) as suspect,
+    cast(null as text) as items,
     'production' as owner
 from {{ ref("identity_work_orders_equal_output_and_scrap") }}
 where scrap_amount <> 0
@@ -2136,6 +2242,7 @@ select
     unexplained_evidence as evidence,
     unexplained_documents as documents,
     unexplained_suspect as suspect,
+    unexplained_items as items,
     'production' as owner
 from {{ ref("identity_work_orders_equal_output_and_scrap") }}
 where unexplained <> 0

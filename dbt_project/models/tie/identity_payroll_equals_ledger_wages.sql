@@ -63,12 +63,6 @@ with
             count(*) filter (where part = 'left') as left_rows,
             count(*) filter (where part = 'right') as right_rows,
             list(tax) filter (where tax <> 0) as taxes,
-            coalesce(
-                (list(evidence order by abs(amount) desc, evidence) filter (where part in ('left', 'right')))[
-                    1:20
-                ],
-                (list(evidence order by abs(amount) desc, evidence))[1:20]
-            ) as evidence,
             (list(evidence order by abs(amount) desc, evidence) filter (where part = 'another_department'))[
                 1:20
             ] as another_department_evidence
@@ -80,27 +74,42 @@ with
         select *, right_value - left_value - (another_department_amount) as residual from documented
     ),
 
-    -- a row whose amount is just what is left over: it has nothing to stand against
-    culprits as (
+    -- what is unexplained is about the two sides, rows of causes are named only where a side has none; a
+    -- row whose
+    -- amount is just what is left over has nothing to stand against
+    traced as (
         select
             left_over.organisation_key,
             left_over.month_start_date,
             left_over.document,
-            min(contributions.evidence) as culprit,
-            min(contributions.part) as culprit_part
+            coalesce(
+                (list(evidence order by abs(amount) desc, evidence) filter (where part in ('left', 'right')))[
+                    1:20
+                ],
+                (list(evidence order by abs(amount) desc, evidence))[1:20]
+            ) as evidence,
+            case
+                when
+                    count(*) filter (
+                        where amount = case part when 'left' then - residual when 'right' then residual end
+                    )
+                    = 1
+                then
+                    min(evidence) filter (
+                        where amount = case part when 'left' then - residual when 'right' then residual end
+                    )
+            end as culprit,
+            arg_min(part, evidence) filter (
+                where amount = case part when 'left' then - residual when 'right' then residual end
+            ) as culprit_part
         from left_over
         inner join
             contributions
             on left_over.organisation_key is not distinct from contributions.organisation_key
             and left_over.month_start_date is not distinct from contributions.month_start_date
             and left_over.document is not distinct from contributions.document
-        where
-            left_over.residual <> 0
-            and (
-                (contributions.part = 'left' and contributions.amount = - left_over.residual)
-                or (contributions.part = 'right' and contributions.amount = left_over.residual)
-            )
-        group by all
+        where left_over.residual <> 0
+        group by left_over.organisation_key, left_over.month_start_date, left_over.document
     ),
 
     suspects as (
@@ -108,7 +117,8 @@ with
             left_over.organisation_key,
             left_over.month_start_date,
             left_over.document,
-            culprits.culprit,
+            left_over.residual,
+            case when traced.culprit is null then traced.evidence else [traced.culprit] end as evidence,
             case
                 -- what one group lacks another has too much of: the document stands under another day or
                 -- another name
@@ -140,6 +150,8 @@ with
                     end
                     > 1
                 then 'duplicate'
+                when abs(residual) <= 0.01 * greatest(left_rows, right_rows)
+                then 'rounding'
                 when list_contains(taxes, residual) or list_contains(taxes, - residual)
                 then 'tax'
                 when culprit_part = 'left'
@@ -149,26 +161,64 @@ with
                 else 'amount'
             end as suspect
         from left_over
-        left join
-            culprits
-            on left_over.organisation_key is not distinct from culprits.organisation_key
-            and left_over.month_start_date is not distinct from culprits.month_start_date
-            and left_over.document is not distinct from culprits.document
+        inner join
+            traced
+            on left_over.organisation_key is not distinct from traced.organisation_key
+            and left_over.month_start_date is not distinct from traced.month_start_date
+            and left_over.document is not distinct from traced.document
         where left_over.residual <> 0
         window moved as (partition by left_over.document)
     ),
 
-    judged as (
+    -- few documents, if any: their samples are made apart from those of all groups
+    unexplained_groups as (
         select
-            left_over.*,
-            suspects.suspect,
-            case when suspects.culprit is null then evidence else [suspects.culprit] end as culprit_evidence
-        from left_over
-        left join
-            suspects
-            on left_over.organisation_key is not distinct from suspects.organisation_key
-            and left_over.month_start_date is not distinct from suspects.month_start_date
-            and left_over.document is not distinct from suspects.document
+            organisation_key,
+            month_start_date,
+            cast(
+                to_json(
+                    coalesce(
+                        flatten(
+                            list(evidence order by abs(residual) desc, document) filter (where residual <> 0)
+                        )[1:20],
+                        []
+                    )
+                ) as text
+            ) as unexplained_evidence,
+            cast(
+                to_json(
+                    coalesce(
+                        (
+                            list(document order by abs(residual) desc, document) filter (
+                                where residual <> 0 and document is not null
+                            )
+                        )[1:20],
+                        []
+                    )
+                ) as text
+            ) as unexplained_documents,
+            cast(
+                to_json(
+                    (
+                        list(
+                            json_object(
+                                'document',
+                                document,
+                                'amount',
+                                cast(residual as text),
+                                'suspect',
+                                suspect,
+                                'evidence',
+                                evidence[1:20]
+                            )
+                            order by abs(residual) desc, document
+                        )
+                    )[1:200]
+                ) as text
+            ) as unexplained_items,
+            arg_max(suspect, (abs(residual), suspect)) as unexplained_suspect
+        from suspects
+        group by organisation_key, month_start_date
     ),
 
     grouped as (
@@ -204,33 +254,8 @@ with
                         []
                     )
                 ) as text
-            ) as another_department_documents,
-            cast(
-                to_json(
-                    coalesce(
-                        flatten(
-                            list(culprit_evidence order by abs(residual) desc, document) filter (
-                                where residual <> 0
-                            )
-                        )[1:20],
-                        []
-                    )
-                ) as text
-            ) as unexplained_evidence,
-            cast(
-                to_json(
-                    coalesce(
-                        (
-                            list(document order by abs(residual) desc, document) filter (
-                                where residual <> 0 and document is not null
-                            )
-                        )[1:20],
-                        []
-                    )
-                ) as text
-            ) as unexplained_documents,
-            arg_max(suspect, (abs(residual), suspect)) filter (where residual <> 0) as unexplained_suspect
-        from judged
+            ) as another_department_documents
+        from left_over
         group by organisation_key, month_start_date
     ),
 
@@ -258,10 +283,15 @@ with
             right_rows,
             another_department_evidence,
             another_department_documents,
-            unexplained_evidence,
-            unexplained_documents,
-            unexplained_suspect
+            coalesce(unexplained_evidence, '[]') as unexplained_evidence,
+            coalesce(unexplained_documents, '[]') as unexplained_documents,
+            coalesce(unexplained_items, '[]') as unexplained_items,
+            unexplained_groups.unexplained_suspect
         from grouped
+        left join
+            unexplained_groups
+            on grouped.organisation_key is not distinct from unexplained_groups.organisation_key
+            and grouped.month_start_date is not distinct from unexplained_groups.month_start_date
         left join
             (
                 select organisation_key as named_key, min(organisation_name) as named

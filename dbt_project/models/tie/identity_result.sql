@@ -17,7 +17,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -51,7 +56,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -85,7 +95,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -119,7 +134,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -153,7 +173,15 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when
+                    exists (
+                        select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC', 'HCE')
+                    )
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -187,7 +215,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -221,7 +254,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -255,7 +293,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -289,7 +332,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -323,7 +371,15 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when
+                    exists (
+                        select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC', 'HCE')
+                    )
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -357,7 +413,15 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when
+                    exists (
+                        select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC', 'HCE')
+                    )
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -391,7 +455,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -459,7 +528,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -493,7 +567,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -527,7 +606,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -561,7 +645,15 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when
+                    exists (
+                        select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC', 'HCE')
+                    )
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -595,7 +687,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -629,7 +726,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -663,7 +765,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -697,7 +804,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -731,7 +843,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -765,7 +882,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -799,7 +921,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -833,7 +960,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -867,7 +999,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -901,7 +1038,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -935,7 +1077,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -969,7 +1116,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1003,7 +1155,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1037,7 +1194,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1071,7 +1233,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1105,7 +1272,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1139,7 +1311,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1173,7 +1350,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1207,7 +1389,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1241,7 +1428,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1275,7 +1467,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1309,7 +1506,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1343,7 +1545,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1377,7 +1584,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1445,7 +1657,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1513,7 +1730,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1547,7 +1769,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1581,7 +1808,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1649,7 +1881,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1683,7 +1920,15 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when
+                    exists (
+                        select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC', 'HCE')
+                    )
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1717,7 +1962,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HCE'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1751,7 +2001,15 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when
+                    exists (
+                        select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC', 'HCE')
+                    )
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1785,7 +2043,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1819,7 +2082,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HX'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1853,7 +2121,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1887,7 +2160,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1921,7 +2199,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1955,7 +2238,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HCE'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')
@@ -1989,7 +2277,12 @@ select
     cast(0 as decimal(38, 4)) as tolerance,
     case
         when count(*) = 0
-        then 'broken'
+        then
+            case
+                when exists (select 1 from {{ ref("fct_ledger_entry_line") }} where company_code in ('HC'))
+                then 'broken'
+                else 'holds'
+            end
         when bool_or(status = 'broken')
         then 'broken'
         when bool_or(status = 'explained')

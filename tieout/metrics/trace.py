@@ -239,9 +239,10 @@ def _plan(con: duckdb.DuckDBPyConnection, name: str) -> Plan:
 
 def plan_from(text: str) -> Plan:
     """A plan as `metrics.trace_plan` keeps it."""
-    raw: dict = json.loads(text)
-    joins = {key: Join(**value) for key, value in raw["joins"].items()}
-    return Plan(**{**raw, "joins": joins, "inputs": tuple(Operand(**value) for value in raw["inputs"])})
+    raw = json.loads(text)
+    raw["joins"] = {key: Join(**value) for key, value in raw["joins"].items()}
+    raw["inputs"] = tuple(Operand(**value) for value in raw["inputs"])
+    return Plan(**raw)
 
 
 def _rows(

@@ -103,6 +103,7 @@ TOGETHER = {
     "test_group.py": "group",
     "test_group_facts.py": "group",
     "test_reports.py": "group",
+    "test_group_ties.py": "group",
     "test_master_data.py": "group",
     "test_metric_doors.py": "group",
     "test_metric_facts.py": "group",

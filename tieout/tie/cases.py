@@ -86,10 +86,10 @@ class Root:
 
     @property
     def main(self) -> Finding:
-        """The finding the case is called after: in money, the most telling one, the largest."""
+        """The finding the case is called after: of a document, in money, strong, the most telling one, the largest."""
         return min(
             self.findings,
-            key=lambda it: (not it.names_document, len(it.unit) != 3, _rank(it.suspect), -abs(it.amount),
+            key=lambda it: (not it.names_document, len(it.unit) != 3, not it.strong, _rank(it.suspect), -abs(it.amount),
                             it.identity, it.group_key),
         )  # fmt: skip
 

@@ -53,6 +53,7 @@ create table marts.stg_hc_kingdee__sales_order_lines (line_id bigint, order_qty 
     stated_shipped_qty decimal(18, 4));
 create table marts.fct_sales_order_line (line_id text, order_no text, product_key text, customer_key text,
     sales_order_line_key text, order_qty_base decimal(18, 4), is_booked boolean, is_goods boolean, company_code text, {SOURCE});
+create table marts.int_order_lines__huachen (order_no text, line_no bigint, company_code text, {SOURCE});
 create table marts.fct_delivery_line (delivery_line_key text, shipment_no text, delivery_kind text,
     sales_order_line_key text, customer_key text, product_key text, is_intercompany boolean, ship_date date,
     is_shipped boolean, ship_qty_base decimal(18, 4), shipped_amount_net_cny {MONEY}, company_code text, {SOURCE});
@@ -120,6 +121,7 @@ class Huachen:
             key = f"{order}#{place}"
             self.put("fct_sales_order_line", line_id=str(number * 10 + place), order_no=order, product_key=product,
                      customer_key=customer, sales_order_line_key=key, order_qty_base=quantity, is_booked=True, is_goods=True)  # fmt: skip
+            self.put("int_order_lines__huachen", order_no=order, line_no=place)
             self.con.execute(
                 "insert into marts.stg_hc_kingdee__sales_order_lines values (?, ?, ?)", [number * 10 + place, quantity, quantity]
             )  # fmt: skip
@@ -281,6 +283,14 @@ FAULTS = {
     "lost-row": (
         "delete from marts.fct_sales_order_line where sales_order_line_key = 'XS2025010001#2'",
         {("orders_equal_goods_sent", "missing_left", "XS2025010001"): "2"},
+    ),
+    "lost-row, the first of two": (
+        """delete from marts.fct_sales_order_line where sales_order_line_key = 'XS2025010001#1';
+        delete from marts.int_order_lines__huachen where order_no = 'XS2025010001' and line_no = 1""",
+        {
+            ("orders_equal_goods_sent", "missing_left", "XS2025010001"): "5",
+            ("document_numbers_have_no_gap", "missing_left", "XS2025010001-0001"): "1",
+        },
     ),
     "delivery-without-invoice": (
         """delete from marts.fct_sales_invoice_line where invoice_no = 'YS2025010001';

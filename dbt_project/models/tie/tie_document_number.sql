@@ -5,6 +5,12 @@ with
 
     {% set kinds = [
         ("sales_order", "fct_sales_order_line", "order_no", "company_code = 'HC'"),
+        (
+            "sales_order_line",
+            "int_order_lines__huachen",
+            "order_no || '-' || lpad(cast(line_no as text), 4, '0')",
+            "company_code = 'HC'",
+        ),
         ("sales_invoice", "fct_sales_invoice_line", "invoice_no", "company_code in ('HC', 'HCE')"),
         (
             "receipt",

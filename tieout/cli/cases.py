@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from tieout.settings import Settings
+    from tieout.tie.cases import Case
 
 
 def cases(
@@ -50,7 +51,7 @@ def cases(
     with working_copy(here) as con:
         if case_id is None:
             listed = all_cases(con, owner=owner, closed=everything)
-            _list(listed)
+            _list(listed, owner)
             open_ones = [item for item in listed if item.state == "open"]
         else:
             found = one_case(con, case_id)
@@ -63,11 +64,11 @@ def cases(
     sys.exit(1 if open_ones else 0)
 
 
-def _list(listed: list) -> None:
+def _list(listed: list[Case], owner: str | None) -> None:
     from tieout.cli.show import table
 
     if not listed:
-        print("no case is open: nothing is left unexplained")
+        print(f"no case{f' of {owner}' if owner else ''} is open")
         return
     table(
         [

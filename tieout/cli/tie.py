@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tieout.tie.results import IdentityResult
 
 MARK = {"holds": "✓", "explained": "≈", "broken": "✗"}
+_CENT = Decimal("0.01")
 # In the order in which a company reads them.
 PROCESSES = {
     "sales": "销售 sales", "e-commerce": "电商 e-commerce", "purchasing": "采购 purchasing", "stock": "库存 stock",
@@ -94,8 +95,7 @@ def _company(con: duckdb.DuckDBPyConnection, results: list[IdentityResult]) -> N
                 len(of),
                 *(sum(r.status == status for r in of) for status in MARK),
                 sum(r.group_count for r in of),
-                sum((abs(r.left_total) for r in of if r.left_total is not None and r.unit == "CNY"), Decimal(0)),
-                sum((off.get(r.identity, Decimal(0)) for r in of if r.unit == "CNY"), Decimal(0)),
+                *_in_cny(of, off),
                 "、".join(sorted({r.owner for r in of})),
             )
             for (process, companies), of in sorted(
@@ -130,7 +130,21 @@ def _company(con: duckdb.DuckDBPyConnection, results: list[IdentityResult]) -> N
         f" ({made.identities_tied} of {made.identities})"
         f" · {_percent(made.groups_tied, made.groups)} of groups ({made.groups_tied:,} of {made.groups:,})"
         f" · {_percent(made.value - made.value_off, made.value)} of value"
-        f" ({text(made.value_off)} of {text(made.value)} CNY unexplained)"
+        f" ({text(made.value_off)} of {text(made.value.quantize(_CENT))} CNY unexplained)"
+    )
+
+
+def _in_cny(of: list[IdentityResult], off: dict[str, Decimal]) -> tuple[Decimal | None, Decimal | None]:
+    """What was compared in CNY and what of it is unexplained, to the cent; nothing where pieces are counted."""
+    money = [
+        (abs(r.left_total), off.get(r.identity, Decimal(0)))
+        for r in of
+        if r.left_total is not None and r.unit == "CNY"
+    ]
+    if not money:
+        return None, None
+    return sum((value for value, _ in money), Decimal(0)).quantize(_CENT), sum(
+        (it for _, it in money), Decimal(0)
     )
 
 

@@ -96,6 +96,26 @@ create table marts.fct_delivery(
     delivery_key text, shipment_no text, order_line_key text, ship_date date, customer_key text, company_key text,
     shipped_amount_net_cny decimal(18, 2), source_system text, source_stream text, source_record text);
 """
+# What dbt's manifest says of the columns.
+_NET = {"unit": "CNY", "currency": "CNY", "tax": "excluded"}
+_COLUMNS = {
+    "fct_order_line": {
+        "order_date": {"time_role": "ordered"}, "is_booked": {}, "order_amount_net_cny": _NET,
+        "order_amount_net_txn": {"unit": "currency_code", "currency": "document", "tax": "excluded"}, "currency_code": {},
+    },
+    "fct_delivery": {"ship_date": {"time_role": "shipped"}, "shipped_amount_net_cny": _NET},
+}  # fmt: skip
+MANIFEST = {
+    "nodes": {
+        f"model.{mart}": {
+            "resource_type": "model",
+            "name": mart,
+            "columns": {name: {"name": name, "config": {"meta": meta}} for name, meta in columns.items()},
+        }
+        for mart, columns in _COLUMNS.items()
+    },
+    "semantic_models": {},
+}
 NOVEMBER = (date(2025, 11, 1), date(2025, 12, 1))
 
 
@@ -171,7 +191,7 @@ def warehouse(tmp_path_factory) -> Path:
     (folder / "yaml").mkdir()
     (folder / "yaml" / "company.yml").write_text(DEFINITIONS, encoding="utf-8")
     (folder / "semantic_manifest.json").write_text(read_yaml(folder / "yaml").text, encoding="utf-8")
-    (folder / "manifest.json").write_text(json.dumps({"nodes": {}, "semantic_models": {}}), encoding="utf-8")
+    (folder / "manifest.json").write_text(json.dumps(MANIFEST), encoding="utf-8")
     with connect(folder / "warehouse.duckdb") as con:
         con.execute(TABLES)
         fill(con, LINES)

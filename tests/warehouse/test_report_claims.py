@@ -612,7 +612,7 @@ def test_a_part_of_a_name_is_taken_if_only_one_has_it(con, tmp_path):
 
     assert report.checked[0].state == "agrees"
     assert report.checked[0].claim.by == {"customer_code": "C1"}
-    assert "甲机 was read as 甲机械" in report.checked[0].notes
+    assert "甲机 读作 甲机械 / was read as 甲机械" in report.checked[0].notes
     assert [one.unread.reason.split(".")[0] for one in report.unread] == [
         "'贸易' may mean 丙贸易 or 丙贸易（上海）",
         "nothing is called '丁' among customer_code or customer_name",

@@ -133,7 +133,7 @@ class _Checker:
         governed = self._agreed(claim, reading)
         notes = [*claim.notes, *_calendar(claim.span)]
         if governed is None:
-            notes.append("the metric has no row there at all")
+            notes.append("平台在此没有任何行 / the metric has no row there at all")
         base, value, step = governed or Decimal(0), claim.figure.value, claim.figure.step
         if value == base:
             return Checked(claim, governed, "agrees", notes=tuple(notes))
@@ -351,4 +351,6 @@ def _first(span: Span) -> date:
 def _calendar(span: Span) -> tuple[str, ...]:
     if (span.start.day == 1 and span.end.day == 1) or span.calendar:
         return ()
-    return (f"{span.text} is no calendar month, quarter or year: compared for exactly these days",)
+    return (
+        f"{span.text} 不是自然月、季、年，按这些天核对 / is no calendar month, quarter or year: compared for these days",
+    )

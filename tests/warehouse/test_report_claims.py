@@ -733,7 +733,7 @@ def test_a_kept_file_that_was_changed_is_never_compared_and_stops_nothing(home, 
     assert compare_kept(home, "P1", NOON) == 1
     ((name, difference, state, said),) = kept_state(home, "P1")
     assert (name, difference, state) == (None, None, "unread")
-    assert "is not the file" in said
+    assert "is not the file that was handed in" in said
 
 
 def test_nobody_hands_in_a_report(home, tmp_path):

@@ -125,8 +125,10 @@ def compared(con: duckdb.DuckDBPyConnection, landing: Path, one: Kept) -> Report
     """
     (file,) = (landing / FOLDER / one.report_id).glob("handed.*")
     if hashlib.sha256(file.read_bytes()).hexdigest() != one.sha256:
+        # An erasure writes a pseudonym over a person's name wherever it stands, here too.
         raise ReportError(
-            f"{file}: is not the file that {one.by} handed in on {one.at}. Nothing was compared."
+            f"{file.name} of {one.report_id} is not the file that was handed in at {one.at}: somebody named in it was "
+            "erased, or it was changed. Nothing was compared. Hand it in again."
         )
     return check_file(
         con, file, sheet=one.sheet, department=one.department, metrics=one.metrics, ignore=one.ignore

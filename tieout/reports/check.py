@@ -129,9 +129,13 @@ class _Checker:
     def checked(self, claim: Claim) -> Checked:
         if claim.metric.plan.kind == "formula":
             return self._of_formula(claim)
+        notes = [*claim.notes, *_calendar(claim.span)]
+        # The rows are read where there is something to explain.
+        governed = self._governed(claim.metric, claim.span, claim.by)
+        if governed == claim.figure.value:
+            return Checked(claim, governed, "agrees", notes=tuple(notes))
         reading = self._reading(claim.metric, claim.span, claim.by)
         governed = self._agreed(claim, reading)
-        notes = [*claim.notes, *_calendar(claim.span)]
         if governed is None:
             notes.append("平台在此没有任何行 / the metric has no row there at all")
         base, value, step = governed or Decimal(0), claim.figure.value, claim.figure.step

@@ -180,6 +180,10 @@ def _published(
             Exit.STRONG_RULE_BROKEN, "blocked", "\n".join([message, *map(str, said.blocking)]), loaded=loaded
         )
     certificate = publish(settings, progress, said, run_id, fingerprint, now)
+    from tieout.reports.kept import compare_kept
+
+    if unclear := compare_kept(settings, certificate.publish_id, now):
+        progress.warn(f"{unclear} figures departments handed in are not explained; see `tieout report list`")
     return Outcome(
         Exit.OK if certificate.certified else Exit.NOT_CERTIFIED,
         "published",

@@ -22,6 +22,7 @@ from tieout.reports.check import check_file
 from tieout.reports.said import as_json
 
 D = Decimal
+PROJECT = Path(__file__).resolve().parents[2]
 # Known from the ERP's own books: what 华信 booked, shipped and recognised from November 2025 to February 2026.
 THREE = {"销售部": D("3974044.86"), "仓库": D("2694046.92"), "财务部": D("1838036.04")}
 METRICS = {
@@ -195,6 +196,24 @@ def test_a_balance_and_stock_are_compared_at_the_end_of_the_period(group, con, t
 
     assert first["state"] == "agrees"
     assert [cause for cause, _ in causes(second)] == ["timing"]
+
+
+def test_the_example_in_the_documentation_says_what_its_remarks_say(con, lines):
+    said = as_json(check_file(con, PROJECT / "examples" / "reports" / "huaxin_sales.csv"))["figures"]
+
+    def hx(line: tuple) -> bool:
+        return line[0] == "HX"
+
+    december = total(lines, date(2025, 12, 1), date(2025, 12, 31), hx)
+    order = total(lines, date(2026, 1, 1), date(2026, 1, 31), lambda line: hx(line) and line[1] == "89")
+    assert [item["state"] for item in said] == ["agrees"] * 3 + ["explained"] * 4
+    assert causes(said[3]) == [
+        ("timing", total(lines, date(2025, 11, 26), date(2025, 12, 25), hx) - december)
+    ]
+    assert causes(said[4]) == [("duplicate", order)]
+    assert said[4]["explanations"][0]["causes"][0]["documents"] == [{"document": "89", "amount": str(order)}]
+    assert [kind for kind, _ in causes(said[5])] == ["timing"]
+    assert [kind for kind, _ in causes(said[6])] == ["rounding"]
 
 
 def test_fifty_figures_take_seconds(con, lines, tmp_path):

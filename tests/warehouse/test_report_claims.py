@@ -8,22 +8,27 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from tieout.engine import connect, literal
+from tieout.ingest.ledger import ensure_ledger
 from tieout.metrics.definitions import read_yaml
 from tieout.metrics.layer import build_layer
 from tieout.reports.check import Checked, Report, check_file
 from tieout.reports.errors import ReportError
+from tieout.reports.kept import compare_kept, keep, kept, kept_one
+from tieout.settings import Settings
 
 D = Decimal
 SALES = "agreed_by: [sales], unit: CNY, currency: CNY, tax: excluded, additivity: additive"
@@ -96,6 +101,27 @@ create table marts.fct_delivery(
     delivery_key text, shipment_no text, order_line_key text, ship_date date, customer_key text, company_key text,
     shipped_amount_net_cny decimal(18, 2), source_system text, source_stream text, source_record text);
 """
+# What dbt's manifest says of the columns.
+_NET = {"unit": "CNY", "currency": "CNY", "tax": "excluded"}
+_COLUMNS = {
+    "fct_order_line": {
+        "order_date": {"time_role": "ordered"}, "is_booked": {}, "order_amount_net_cny": _NET,
+        "order_amount_net_txn": {"unit": "currency_code", "currency": "document", "tax": "excluded"}, "currency_code": {},
+    },
+    "fct_delivery": {"ship_date": {"time_role": "shipped"}, "shipped_amount_net_cny": _NET},
+}  # fmt: skip
+MANIFEST = {
+    "nodes": {
+        f"model.{mart}": {
+            "resource_type": "model",
+            "name": mart,
+            "columns": {name: {"name": name, "config": {"meta": meta}} for name, meta in columns.items()},
+        }
+        for mart, columns in _COLUMNS.items()
+    },
+    "semantic_models": {},
+}
+NOON = datetime(2025, 12, 3, 12, tzinfo=UTC)
 NOVEMBER = (date(2025, 11, 1), date(2025, 12, 1))
 
 
@@ -171,7 +197,7 @@ def warehouse(tmp_path_factory) -> Path:
     (folder / "yaml").mkdir()
     (folder / "yaml" / "company.yml").write_text(DEFINITIONS, encoding="utf-8")
     (folder / "semantic_manifest.json").write_text(read_yaml(folder / "yaml").text, encoding="utf-8")
-    (folder / "manifest.json").write_text(json.dumps({"nodes": {}, "semantic_models": {}}), encoding="utf-8")
+    (folder / "manifest.json").write_text(json.dumps(MANIFEST), encoding="utf-8")
     with connect(folder / "warehouse.duckdb") as con:
         con.execute(TABLES)
         fill(con, LINES)
@@ -434,7 +460,7 @@ def other(warehouse):
         yield con
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6))
 def test_any_company_any_cause_is_explained_to_the_cent(other, tmp_path, seed):
     lines = company(seed, orders=24)
@@ -586,7 +612,7 @@ def test_a_part_of_a_name_is_taken_if_only_one_has_it(con, tmp_path):
 
     assert report.checked[0].state == "agrees"
     assert report.checked[0].claim.by == {"customer_code": "C1"}
-    assert "甲机 was read as 甲机械" in report.checked[0].notes
+    assert "甲机 读作 甲机械 / was read as 甲机械" in report.checked[0].notes
     assert [one.unread.reason.split(".")[0] for one in report.unread] == [
         "'贸易' may mean 丙贸易 or 丙贸易（上海）",
         "nothing is called '丁' among customer_code or customer_name",
@@ -639,3 +665,82 @@ def test_another_currency_is_not_compared(con, tmp_path):
     )
 
     assert "unlike amounts are not compared" in report.unread[0].unread.reason
+
+
+# --- kept reports ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(warehouse, tmp_path) -> Settings:
+    """An installation whose publish is the small company."""
+    home = Settings(home=tmp_path / "home")
+    home.snapshots.mkdir(parents=True)
+    shutil.copy(warehouse, home.snapshots / "current.duckdb")
+    with connect(home.warehouse) as con:
+        ensure_ledger(con)
+    return home
+
+
+def kept_state(home: Settings, publish: str) -> list[tuple]:
+    with connect(home.warehouse, read_only=True) as con:
+        return con.execute(
+            "select metric_name, difference, state, causes from ops.claimed_figure where publish_id = ?",
+            [publish],
+        ).fetchall()
+
+
+def test_a_kept_figure_that_moves_later_says_why(home, tmp_path):
+    file = tmp_path / "monthly.csv"
+    file.write_text(f"指标,期间,数值\n订单额（不含税）,2025-11,{BOOKED}\n", encoding="utf-8")
+    one = keep(home.landing, file, by="王芳", now=NOON)
+    again = keep(home.landing, file, by="李强", now=NOON + timedelta(days=1))
+    file.unlink()  # what is kept is a copy
+
+    first = compare_kept(home, "P1", NOON)
+    late = Line(
+        "late-0",
+        "SO-LATE",
+        date(2025, 11, 7),
+        "k1",
+        "a",
+        True,
+        "CNY",
+        D("4321.09"),
+        D("4882.83"),
+        D("4321.09"),
+        None,
+    )
+    with connect(home.snapshots / "current.duckdb") as con:
+        fill(con, [*LINES, late])
+    second = compare_kept(home, "P2", NOON + timedelta(days=1))
+
+    assert again == one  # handed in twice, kept once
+    assert (first, second) == (0, 0)
+    assert kept_state(home, "P1") == [("order_amount_net", D(0), "agrees", "[]")]
+    ((name, difference, state, said),) = kept_state(home, "P2")
+    assert (name, difference, state) == ("order_amount_net", D("-4321.09"), "explained")
+    assert "SO-LATE" in json.loads(said)[0][2]
+
+
+def test_a_kept_file_that_was_changed_is_never_compared_and_stops_nothing(home, tmp_path):
+    file = tmp_path / "monthly.csv"
+    file.write_text(f"指标,期间,数值\n订单额（不含税）,2025-11,{BOOKED}\n", encoding="utf-8")
+    one = keep(home.landing, file, by="王芳", now=NOON)
+    kept_file = home.landing / "_reports" / one.report_id / "handed.csv"
+    assert kept_file.stat().st_mode & 0o077 == 0
+    kept_file.write_text("指标,期间,数值\n订单额（不含税）,2025-11,1\n", encoding="utf-8")
+
+    assert compare_kept(home, "P1", NOON) == 1
+    ((name, difference, state, said),) = kept_state(home, "P1")
+    assert (name, difference, state) == (None, None, "unread")
+    assert "is not the file that was handed in" in said
+
+
+def test_nobody_hands_in_a_report(home, tmp_path):
+    file = tmp_path / "monthly.csv"
+    file.write_text("x", encoding="utf-8")
+    with pytest.raises(ReportError, match="nobody is named"):
+        keep(home.landing, file, by=" ", now=NOON)
+    assert kept(home.landing) == []
+    with pytest.raises(ReportError, match="no report 'R1' was kept"):
+        kept_one(home.landing, "R1")

@@ -118,6 +118,111 @@ def template(
     print(f"{file}: fill it in, then `tieout report check {file}`")
 
 
+@app.command()
+def keep(
+    file: Annotated[Path, typer.Argument(help="CSV or Excel, as for `tieout report check`.")],
+    person: Annotated[str, typer.Option(help="Who hands it in.")],
+    by: Annotated[str, typer.Option(help="Department, where the file does not say it.")] = "",
+    sheet: Annotated[str | None, typer.Option(help="Sheet of the workbook.")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="METRIC, or WORD=METRIC; may be repeated.")] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Column that limits nothing; may be repeated.")
+    ] = None,
+) -> None:
+    """Keep a report: it is compared again with every publish, so that a figure that moves later is noticed.
+
+    \b
+    tieout report keep 销售月报.xlsx --by 销售部 --person 王芳
+    """
+    from datetime import UTC, datetime
+
+    from tieout.cli.open import published
+    from tieout.metrics.errors import MetricError
+    from tieout.reports.check import check_file
+    from tieout.reports.errors import ReportError
+    from tieout.reports.kept import keep as store
+    from tieout.settings import settings
+
+    meant = _meanings(metric or [])
+    try:
+        with published(settings()) as con:
+            report = check_file(con, file, sheet=sheet, department=by, metrics=meant, ignore=ignore or ())
+        one = store(
+            settings().landing, file, by=person, now=datetime.now(UTC), department=by, sheet=sheet, metrics=meant,
+            ignore=ignore or (),
+        )  # fmt: skip
+    except (ReportError, MetricError) as error:
+        print(f"tieout: {error}", file=sys.stderr)
+        sys.exit(2)
+    print(f"{one.report_id}: {file.name} is kept; {_counts(report)}. Every publish compares it again.")
+
+
+@app.command("list")
+def list_reports() -> None:
+    """Which reports are kept, and what the last publish made of them."""
+    from tieout.cli.errors import CommandError
+    from tieout.cli.open import working_copy
+    from tieout.cli.show import table
+    from tieout.engine import relations
+    from tieout.reports.errors import ReportError
+    from tieout.reports.kept import kept
+    from tieout.settings import settings
+
+    try:
+        reports = kept(settings().landing)
+    except ReportError as error:
+        raise CommandError(str(error)) from None
+    if not reports:
+        print("no report is kept. `tieout report keep FILE --person NAME` keeps one.")
+        return
+    with working_copy(settings()) as con:
+        rows = con.execute(_LAST).fetchall() if "ops.claimed_figure" in relations(con) else []
+    last = {report: (publish, *counts) for report, publish, *counts in rows}
+    table(
+        ["report", "file", "department", "handed in by", "at", "publish", "agree", "explained", "unexplained", "unread"],
+        [
+            (one.report_id, one.file, one.department, one.by, one.at, *last.get(one.report_id, ("not compared yet", *[None] * 4)))
+            for one in reports
+        ],
+    )  # fmt: skip
+
+
+_LAST = """
+    select report_id, publish_id, count(*) filter (state = 'agrees'), count(*) filter (state = 'explained'),
+        count(*) filter (state = 'unexplained'), count(*) filter (state = 'unread')
+    from ops.claimed_figure
+    where (report_id, compared_at) in (select (report_id, max(compared_at)) from ops.claimed_figure group by report_id)
+    group by report_id, publish_id
+"""
+
+
+@app.command()
+def show(
+    report_id: Annotated[str, typer.Argument(help="As `tieout report list` prints it.")],
+    documents: Annotated[int, typer.Option(help="Documents to print with each cause.")] = 5,
+) -> None:
+    """A kept report against what is published now; exit code as `tieout report check`."""
+    from tieout.cli.open import published
+    from tieout.metrics.errors import MetricError
+    from tieout.reports.errors import ReportError
+    from tieout.reports.kept import compared, kept_one
+    from tieout.settings import settings
+
+    try:
+        one = kept_one(settings().landing, report_id)
+        with published(settings()) as con:
+            report = compared(con, settings().landing, one)
+    except (ReportError, MetricError) as error:
+        print(f"tieout: {error}", file=sys.stderr)
+        sys.exit(2)
+    print(f"{one.report_id}: {one.file}, handed in by {one.by} at {one.at}\n")
+    show_report(report, documents)
+    if report.unread:
+        sys.exit(2)
+    if report.unexplained:
+        sys.exit(1)
+
+
 def _meanings(said: list[str]) -> dict[str, str]:
     """`WORD=METRIC` or `METRIC` as typed, taken apart; the metric of every line is under ''."""
     found = {}
@@ -176,10 +281,14 @@ def show_report(report: Report, documents: int) -> None:
             )
     for note in report.notes:
         print(f"\n{note}")
+    print(f"\n{_counts(report)}")
+
+
+def _counts(report: Report) -> str:
     counts = {state: sum(item.state == state for item in report.checked) for state in MARK}
     left = f", {len(report.unread)} not compared" if report.unread else ""
-    print(
-        f"\n{len(report.checked)} figures against {report.publish_id}: {counts['agrees']} agree, "
+    return (
+        f"{len(report.checked)} figures against {report.publish_id}: {counts['agrees']} agree, "
         f"{counts['explained']} explained, {counts['unexplained']} unexplained{left}"
     )
 

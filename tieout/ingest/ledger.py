@@ -72,6 +72,12 @@ TABLES = {
         strong_failed bigint, weak_failed bigint, identities bigint, identities_broken bigint,
         rows_quarantined bigint, definition_version text, issued_at timestamptz not null,
         control_totals bigint, control_totals_off bigint, quarantined text, absent text, policy_version text""",
+    # What each publish made of the figures departments have handed in (tieout/reports/kept.py).
+    "claimed_figure": """
+        publish_id text not null, report_id text not null, line text not null, department text, word text,
+        metric_name text, period_start date, period_end date, filters text not null, claimed decimal(38, 8),
+        governed decimal(38, 8), difference decimal(38, 8), unit text, state text not null, causes text not null,
+        compared_at timestamptz not null, primary key (publish_id, report_id, line)""",
     "publish": """
         publish_id text primary key, run_id text not null, fingerprint text not null, content_hash text not null,
         tables bigint not null, rows bigint not null, snapshot text not null, door text not null,

@@ -113,6 +113,7 @@ class _Checker:
         self.con, self.words = con, words
         self.marts = Marts(con)
         self._readings: dict[tuple, Reading] = {}
+        self._cells: dict[tuple, dict[str, tuple[Decimal, int]]] = {}
         spans = [claim.span for claim in claims]
         # All claims of a file are answered from the same rows.
         self.first = min((_first(span) for span in spans), default=None)
@@ -128,11 +129,15 @@ class _Checker:
     def checked(self, claim: Claim) -> Checked:
         if claim.metric.plan.kind == "formula":
             return self._of_formula(claim)
+        notes = [*claim.notes, *_calendar(claim.span)]
+        # The rows are read where there is something to explain.
+        governed = self._governed(claim.metric, claim.span, claim.by)
+        if governed == claim.figure.value:
+            return Checked(claim, governed, "agrees", notes=tuple(notes))
         reading = self._reading(claim.metric, claim.span, claim.by)
         governed = self._agreed(claim, reading)
-        notes = [*claim.notes, *_calendar(claim.span)]
         if governed is None:
-            notes.append("the metric has no row there at all")
+            notes.append("平台在此没有任何行 / the metric has no row there at all")
         base, value, step = governed or Decimal(0), claim.figure.value, claim.figure.step
         if value == base:
             return Checked(claim, governed, "agrees", notes=tuple(notes))
@@ -166,12 +171,12 @@ class _Checker:
         cell_value = self._answered(claim.metric, claim.span, claim.by)
         if rows.kind == "running" and cell_value is None:
             return None  # a balance does not go on beyond the last day anything moved
-        if (cell_value or 0) != (from_rows or 0):
+        if abs((cell_value or Decimal(0)) - (from_rows or Decimal(0))) > _inexact(cell_value):
             raise TraceMismatch(
                 f"{claim.metric.name} {claim.span.text} {claim.by or ''}: the cell is {cell_value}, its rows make "
                 f"{from_rows}. Nothing was compared; the marts and the metric disagree."
             )
-        return cell_value
+        return from_rows if _inexact(cell_value) else cell_value
 
     def _governed(self, known: Known, span: Span, filters: Mapping[str, str]) -> Decimal | None:
         if known.plan.kind == "formula" or self._is_stored(known, span, filters):
@@ -231,24 +236,37 @@ class _Checker:
         """Metrics the figure may be instead: those with exactly this number, and those that share its word."""
         mine = claim.metric
         bases = {base_of(word) for word in (claim.word, *mine.words)}
+        totals = self._totals(claim.span, claim.by)
         others = [
-            known for known in self.words.metrics.values()
-            if known.name != mine.name and known.plan.kind != "formula" and known.metric.unit == mine.metric.unit
-            and set(claim.by) <= set(known.metric.dimensions) and not known.metric.requires_by
+            known for name, known in self.words.metrics.items()
+            if name in totals and name != mine.name and known.metric.unit == mine.metric.unit
         ]  # fmt: skip
         found = []
-        if not others:
-            return found
-        cells = " union all ".join(f"({_cell_sql(known.plan, claim.span, claim.by)})" for known in others)
-        totals = self.con.execute(cells).fetchall()  # in the order of the parts
-        for known, (total, count) in zip(others, totals, strict=True):
+        for known in others:
+            total, count = totals[known.name]
             shares = bool(bases & {base_of(word) for word in known.words})
-            meets = count and abs(Decimal(str(total)) - claim.figure.value) <= claim.figure.step / 2
+            meets = count and abs(total - claim.figure.value) <= claim.figure.step / 2
             if shares or meets:
-                found.append(
-                    self._reading(known, claim.span, claim.by, 1.0 if shares else 3.0 + log2(len(others)))
-                )
+                bits = 1.0 if shares else 3.0 + log2(len(others))
+                found.append(self._reading(known, claim.span, claim.by, bits))
         return found
+
+    def _totals(self, span: Span, filters: Mapping[str, str]) -> dict[str, tuple[Decimal, int]]:
+        """The same cell of every metric that has one: total and rows; asked once for all claims about it."""
+        key = (span.start, span.end, tuple(sorted(filters.items())))
+        if key not in self._cells:
+            names = [
+                name for name, known in self.words.metrics.items()
+                if known.plan.kind != "formula" and set(filters) <= set(known.metric.dimensions)
+                and not known.metric.requires_by
+            ]  # fmt: skip
+            cells = (
+                f"select {literal(name)}, * from ({_cell_sql(self.words.metrics[name].plan, span, filters)})"
+                for name in names
+            )
+            rows = self.con.execute(" union all ".join(cells)).fetchall() if names else []
+            self._cells[key] = {str(name): (Decimal(str(total)), int(count)) for name, total, count in rows}
+        return self._cells[key]
 
     # --- formulas ---------------------------------------------------------------------------------
 
@@ -297,6 +315,12 @@ class _Checker:
                 yield ("scope", said), self._answered(claim.metric, claim.span, rest)
 
 
+def _inexact(value: Decimal | None) -> Decimal:
+    """How far a sum of doubles (hours) may be from the sum of its rows; nothing for decimals, which all amounts are."""
+    places = 0 if value is None else -int(value.as_tuple().exponent)
+    return Decimal("0.001") if places > 8 else Decimal(0)
+
+
 def _cell_sql(plan: Plan, span: Span, filters: Mapping[str, str]) -> str:
     """The rows of a cell added up, for metrics that are compared and not explained: total, rows."""
     joins, conditions = [], [f"({plan.amount}) is not null"]
@@ -331,4 +355,6 @@ def _first(span: Span) -> date:
 def _calendar(span: Span) -> tuple[str, ...]:
     if (span.start.day == 1 and span.end.day == 1) or span.calendar:
         return ()
-    return (f"{span.text} is no calendar month, quarter or year: compared for exactly these days",)
+    return (
+        f"{span.text} 不是自然月、季、年，按这些天核对 / is no calendar month, quarter or year: compared for these days",
+    )

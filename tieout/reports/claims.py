@@ -291,10 +291,12 @@ class _Reader:
                 continue
             place = f"{self.grid.name} {number}" if self.several else f"{number}"
             if any(_TOTAL.fullmatch(plain(cell)) for cell in self._naming(cells)):
-                self.notes.append(f"row {place}: a total of the file itself; not compared")
+                self.notes.append(
+                    f"{place}：文件自己的合计，未核对 / row {place}: a total of the file itself; not compared"
+                )
                 continue
             if not any(_cell(cells, at) for at in self._valued()):
-                self.notes.append(f"row {place}: has no figure; not compared")
+                self.notes.append(f"{place}：没有数，未核对 / row {place}: has no figure; not compared")
                 continue
             for at in self._valued():
                 if _cell(cells, at):
@@ -331,7 +333,9 @@ class _Reader:
                 if known is None and plain(unit).endswith("%"):
                     known = Decimal("0.01")
                 if known is None:
-                    notes.append(f"the unit {unit} was not used: the metric has one")
+                    notes.append(
+                        f"单位 {unit} 未采用，指标自有单位 / the unit {unit} was not used: the metric has one"
+                    )
                 elif columns.scale not in (1, known):
                     raise ReportError(f"the unit {unit} is not the one of the column's title.")
                 else:
@@ -407,7 +411,7 @@ class _Reader:
             known = meant[0]
             if plain(first.word) not in map(plain, known.words):
                 notes.append(
-                    f"{first.word} of {first.department or 'this file'} is {known.metric.label} {known.name}"
+                    f"{first.department}「{first.word}」即「{known.metric.label}」 / read as {known.name}"
                 )
         return [self._claim(entries, known, notes)]
 

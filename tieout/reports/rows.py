@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tieout.engine import quoted
 from tieout.metrics.trace import Plan
@@ -20,6 +20,7 @@ from tieout.pages.words import Both
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
+    import pyarrow as pa
 
 UNITS = 10_000  # of an amount in one
 NEVER = 10**7  # a day that does not come: rows without a date are in no period
@@ -274,17 +275,17 @@ def _read(
         window = [f"(_d{number} >= {first} and {upper})" for number, upper in enumerate(window)]
     failing = " + ".join(f"cast(not _c{number} as integer)" for number in range(len(shape.conditions))) or "0"
     amounts = " or ".join(f"coalesce({name}, 0) <> 0" for name in select if name[:2] in {"_x", "_m"})
-    found: dict[str, Any] = con.execute(
+    found = con.execute(
         f"select * from (select {listed} from {plan.relation} as fact {' '.join(joins)}) as read\n"
         f"where ({' or '.join(window)}) and {failing} <= 1 and ({amounts})\norder by _doc"
-    ).fetchnumpy()
+    ).to_arrow_table()
     return _rows(con, plan, found, list(dates), titles, shape, flags, kinds, variants)
 
 
 def _rows(
     con: duckdb.DuckDBPyConnection,
     plan: Plan,
-    found: Mapping[str, Any],
+    found: pa.Table,
     dates: Sequence[str],
     titles: Mapping[str, Both],
     shape: _Shape,
@@ -308,13 +309,10 @@ def _rows(
         [name.partition("\t")[2] for name in documents.names],
         {name: _numbers(found[f"_d{number}"]) for number, name in enumerate(dates)},
         [
-            (part, titles.get(part.strip('"'), Both(part, part)), found[f"_c{number}"].astype(bool))
+            (part, titles.get(part.strip('"'), Both(part, part)), _truths(found[f"_c{number}"]))
             for number, part in enumerate(shape.conditions)
         ],
-        {
-            name: (title, found[f"_f{number}"].astype(bool))
-            for number, (name, title) in enumerate(flags.items())
-        },
+        {name: (title, _truths(found[f"_f{number}"])) for number, (name, title) in enumerate(flags.items())},
         {name: (title, _coded(found[f"_k{number}"])) for number, (name, title) in enumerate(kinds.items())},
         {name: _coded(found[f"_g{number}"]) for number, name in enumerate(plan.joins)},
         [
@@ -331,20 +329,20 @@ def _whole(expr: str) -> str:
     return f"cast(round(cast(({expr}) as decimal(38, 8)) * {UNITS}, 0) as bigint)"
 
 
-def _numbers(values: Any) -> np.ndarray:
-    import numpy as np
-
-    return np.ma.filled(values, 0).astype(np.int64)
+def _numbers(values: pa.ChunkedArray) -> np.ndarray:
+    return values.fill_null(0).to_numpy().astype("int64")
 
 
-def _coded(values: Any) -> Coded:
+def _truths(values: pa.ChunkedArray) -> np.ndarray:
+    return values.to_numpy().astype(bool)
+
+
+def _coded(values: pa.ChunkedArray) -> Coded:
     """Texts by their places in a list; nothing is an empty text."""
-    import numpy as np
+    import pyarrow as pa
 
-    places: dict[str, int] = {}
-    texts = ("" if value is None else str(value) for value in np.ma.filled(values.astype(object), ""))
-    codes = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64, len(values))
-    return Coded(list(places), codes)
+    coded = values.cast(pa.string()).fill_null("").combine_chunks().dictionary_encode()
+    return Coded(coded.dictionary.to_pylist(), coded.indices.to_numpy().astype("int64"))
 
 
 def _document(here: Mapping[str, Column]) -> str:

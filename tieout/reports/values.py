@@ -128,7 +128,10 @@ def read_span(text: str, year: int | None = None) -> Span:
         if match[2] == "01":
             span = _of(parse_period(match[1]), match[1])
             return Span(
-                span.start, span.end, span.text, f"the date {match[1]}-01 was read as the month {match[1]}"
+                span.start,
+                span.end,
+                span.text,
+                f"日期 {match[1]}-01 读作月份 / was read as the month {match[1]}",
             )
         word = word[:10]
     one = _one(word, year)

@@ -189,7 +189,9 @@ class Vocabulary:
         ]
         if len(inside) == 1:
             name, member = inside[0]
-            return self._by_code(known, Filter(name, member, value, f"{value} was read as {member}"))
+            return self._by_code(
+                known, Filter(name, member, value, f"{value} 读作 {member} / was read as {member}")
+            )
         if inside:
             raise ReportError(
                 f"{value!r} may mean {_or(member for _, member in inside[:6])}. Write it in full."

@@ -17,12 +17,11 @@ from tieout.tie.report_certificate import (
     certify,
     days_of,
     differences,
-    known_now,
-    known_then,
     record_reports,
     report_certificates,
 )
 from tieout.tie.report_certificate import again as computed_again
+from tieout.tie.report_known import known_now, known_then
 from tieout.tie.reports import Report, ReportError, read_reports, require_known
 
 if TYPE_CHECKING:

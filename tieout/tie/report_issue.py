@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sources.contract import Source, read_sources
+from tieout.fingerprint import definition_version
 from tieout.ingest.drift import open_holds
 from tieout.ingest.landing import Landing, shared
 from tieout.ingest.switches import missing
@@ -132,6 +133,8 @@ def rerun(
         settings.snapshots / f"tieout-{publish_id}.duckdb",
         read_sources(settings.sources),
     )
+    if known.definition_version != definition_version(settings.project):
+        gaps = (*gaps, "the definitions of then: reports and their lineage are those of now")
     done = [(item, computed_again(item, by_name[item.report], made, known)) for item in issued]
     return [(item, differences(item, new)) for item, new in done], gaps
 

@@ -412,9 +412,9 @@ def judged(settings: Settings, con: duckdb.DuckDBPyConnection, run_id: str) -> V
     from tieout.transform.dbt import target
     from tieout.transform.downstream import built_from
 
-    return verdict(con, run_id).without(
-        built_from(target(settings) / "manifest.json", missing(settings.home))
-    )
+    stated = {path.stem for path in (settings.expectations / "reconciliation").glob("*.yaml")}
+    off = built_from(target(settings) / "manifest.json", missing(settings.home))
+    return verdict(con, run_id).expecting(stated).without(off)
 
 
 def publish(

@@ -254,7 +254,16 @@ def test_comments_in_both_languages_reach_the_reader(published):
         " col_description('marts.fct_sales_order_line'::regclass, 5)",
     )
 
-    assert said == [("销售订单行 / Sales order lines", "日期 / Dates", "金额 / The amount, in CNY")]
+    ((first, second, column),) = said
+    assert [text.split("\n")[0] for text in (first, second)] == [
+        "销售订单行 / Sales order lines",
+        "日期 / Dates",
+    ]
+    assert column == "金额 / The amount, in CNY"
+    for text in (first, second):
+        ids = text.split("\n")[1]
+        assert ids.startswith("publish P1 · data ")
+        assert ids.endswith(" · definitions d1 · policy p1 · cut-off 2026-02-28")
 
 
 def test_every_schema_says_which_publish_it_is(published):

@@ -77,7 +77,10 @@ def test_comments_are_the_given_ones_else_the_warehouses(warehouse, tmp_path):
     write(warehouse, tmp_path, comments={"marts.fct_timesheet_line.line_key": "行 / Line"})
 
     said = "select comment from duckdb_{0}() where comment is not null and {1} = '{2}'"
-    assert ask(tmp_path, said.format("tables", "table_name", "dim_employee")) == [("员工 / Employees",)]
+    ((comment,),) = ask(tmp_path, said.format("tables", "table_name", "dim_employee"))
+    title, ids = comment.split("\n")
+    assert title == "员工 / Employees"
+    assert ids.startswith("publish P1 · data ") and ids.endswith(" · cut-off 2026-02-28")
     assert ask(tmp_path, said.format("columns", "column_name", "line_key")) == [("行 / Line",)]
 
 

@@ -17,17 +17,15 @@ from tieout.engine import connect
 from tieout.ingest.ledger import ensure_ledger
 from tieout.tie.lineage import Lineage
 from tieout.tie.report_certificate import (
-    Known,
     ReportCertificate,
     again,
     certify,
     differences,
     identities_of,
-    known_now,
-    known_then,
     record_reports,
     report_certificates,
 )
+from tieout.tie.report_known import Known, known_now, known_then
 from tieout.tie.reports import Report, ReportError, read_report, read_reports, require_known
 
 NOW = datetime(2026, 3, 10, 6, tzinfo=UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Collection
 from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,10 @@ def tie(
     ] = None,
     rows: Annotated[int, typer.Option(help="How many groups and source rows to print.")] = 12,
     everything: Annotated[bool, typer.Option("--all", help="Every identity, one line each.")] = False,
+    report: Annotated[
+        str | None,
+        typer.Option(help="Only the identities one report stands on, and whether it is certified."),
+    ] = None,
 ) -> None:
     """Do the departments agree? Every identity with left, right, difference and cause; exit code 1 if a strong one breaks.
 
@@ -44,6 +49,7 @@ def tie(
     tieout tie sales                                   those of one process, with their causes
     tieout tie booked_to_shipped                       the bridge from one figure to the other
     tieout tie booked_to_shipped --group 2025-11       the same for one month, with source rows
+    tieout tie --report finance_revenue                what one report stands on (see `tieout certificate`)
 
     ✓ holds: equal in every group · ≈ explained: every cent of the difference has a cause ·
     ✗ broken: something is left unexplained. `tieout cases` says since when, and what belongs together.
@@ -53,11 +59,22 @@ def tie(
     from tieout.settings import settings
     from tieout.tie.results import TieError, identity_results
 
+    only = None
+    if report is not None:
+        from tieout.tie.report_certificate import identities_of
+
+        only = identities_of(report, settings().expectations / "reports")
     with working_copy(settings()) as con:
         try:
-            results = [result for result in identity_results(con) if result.is_here]
+            results = [
+                result
+                for result in identity_results(con)
+                if result.is_here and (only is None or result.identity in only)
+            ]
             of_process = [result for result in results if result.process == asked]
-            if asked is None and not everything:
+            if only is not None:
+                identity_table(con, only=only)
+            elif asked is None and not everything:
                 _company(con, results)
             elif asked is None or of_process:
                 identity_table(con, process=asked, brief=asked is None)
@@ -65,6 +82,8 @@ def tie(
                 _one(con, asked, group, rows)
         except TieError as error:
             raise CommandError(str(error)) from None
+        if report is not None:
+            _certified(con, report)
     strong = [
         result for result in results if result.blocks and asked in (None, result.process, result.identity)
     ]
@@ -74,6 +93,22 @@ def tie(
             file=sys.stderr,
         )
         sys.exit(1)
+
+
+def _certified(con: duckdb.DuckDBPyConnection, report: str) -> None:
+    """What the last publish said of a report; before the first one, nothing was said."""
+    from tieout.tie.report_certificate import report_certificates
+    from tieout.tie.reports import ReportError
+
+    try:
+        (found,) = report_certificates(con, None, report)
+    except ReportError as error:
+        print(f"\n{error}")
+        return
+    state = "✓ certified" if found.certified else "✗ not certified"
+    print(f"\n{state} at publish {found.publish_id}, cut-off {found.business_cut_off} · {found.title}")
+    for reason in found.reasons:
+        print(f"  - {reason.zh} / {reason.en}")
 
 
 def _company(con: duckdb.DuckDBPyConnection, results: list[IdentityResult]) -> None:
@@ -157,9 +192,13 @@ def _percent(part: Decimal | int, whole: Decimal | int) -> str:
 
 
 def identity_table(
-    con: duckdb.DuckDBPyConnection, *, process: str | None = None, brief: bool = False
+    con: duckdb.DuckDBPyConnection,
+    *,
+    process: str | None = None,
+    brief: bool = False,
+    only: Collection[str] | None = None,
 ) -> None:
-    """All identities, or those of one process, worst first; `brief` is one line each, without the causes."""
+    """All identities, those of one process or `only` some, worst first; `brief` is one line each, without the causes."""
     from tieout.cli.show import table, text
     from tieout.tie.results import breaks, identity_results
 
@@ -171,6 +210,8 @@ def identity_table(
     rows = []
     for result in identity_results(con):
         if process not in (None, result.process) or not result.is_here:
+            continue
+        if only is not None and result.identity not in only:
             continue
         if result.left_total is None:  # groups in unlike units are compared one by one, never added up
             left, right = f"{result.group_count:,} groups", f"{result.groups_off:,} differ"

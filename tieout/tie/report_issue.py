@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sources.contract import Source, read_sources
+from tieout.fingerprint import definition_version
 from tieout.ingest.drift import open_holds
 from tieout.ingest.landing import Landing, shared
 from tieout.ingest.switches import missing
@@ -17,12 +18,11 @@ from tieout.tie.report_certificate import (
     certify,
     days_of,
     differences,
-    known_now,
-    known_then,
     record_reports,
     report_certificates,
 )
 from tieout.tie.report_certificate import again as computed_again
+from tieout.tie.report_known import known_now, known_then
 from tieout.tie.reports import Report, ReportError, read_reports, require_known
 
 if TYPE_CHECKING:
@@ -133,6 +133,8 @@ def rerun(
         settings.snapshots / f"tieout-{publish_id}.duckdb",
         read_sources(settings.sources),
     )
+    if known.definition_version != definition_version(settings.project):
+        gaps = (*gaps, "the definitions of then: reports and their lineage are those of now")
     done = [(item, computed_again(item, by_name[item.report], made, known)) for item in issued]
     return [(item, differences(item, new)) for item, new in done], gaps
 

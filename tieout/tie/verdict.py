@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+# Whatever else a rule says, it has not been evaluated.
+_ANSWERS = {"passed", "failed", "holds", "explained", "broken"}
+
+
 @dataclass(frozen=True)
 class Rule:
     """One check or identity and what it said; `strong` rules stop a publish."""
@@ -38,7 +42,7 @@ class Rule:
 
         What lacks a source that is switched off proves nothing either way: it stops nobody.
         """
-        return self.state == "error" or (self.strong and not self.holds and not self.off)
+        return self.state not in _ANSWERS or (self.strong and not self.holds and not self.off)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.title}: {self.state}, {self.detail} (owner {self.owner})"
@@ -60,6 +64,17 @@ class Verdict:
             Verdict(tuple(replace(rule, off=rule.table in tables) for rule in self.rules)) if tables else self
         )
 
+    def expecting(self, identities: Collection[str]) -> Verdict:
+        """The same, knowing which identities are stated: one that was not computed has proved nothing."""
+        computed = {rule.name for rule in self.of("identity")}
+        absent = tuple(
+            Rule(
+                "identity", name, f"{name} was not computed", True, "error", "its model is not there", "data"
+            )
+            for name in sorted(set(identities) - computed)
+        )
+        return Verdict(self.rules + absent) if absent else self
+
     def of(self, kind: str) -> list[Rule]:
         return [rule for rule in self.rules if rule.kind == kind]
 
@@ -68,7 +83,7 @@ def verdict(con: duckdb.DuckDBPyConnection, run_id: str) -> Verdict:
     """What suites and identities of `run_id` said. A run without both has proved nothing: it blocks."""
     checks = con.execute(
         """
-        select 'check', table_name || '.' || check_id, title, severity = 'critical', status,
+        select 'check', table_name || '.' || check_id, title, severity = 'critical', coalesce(status, 'error'),
             -- which rows, where somebody wrote them down
             coalesce(unexpected_count || ' rows' || coalesce(': ' || observed, ''), observed, ''), owner
         from ops.check_result where run_id = ? order by table_name, check_id
@@ -77,7 +92,7 @@ def verdict(con: duckdb.DuckDBPyConnection, run_id: str) -> Verdict:
     ).fetchall()
     identities = con.execute(
         """
-        select 'identity', identity, title, severity = 'critical', status,
+        select 'identity', identity, title, severity = 'critical', coalesce(status, 'error'),
             -- groups in different units have no total
             coalesce(left_total || ' against ' || right_total || ', ' || unexplained || ' unexplained',
                 groups_off || ' of ' || groups || ' groups differ'), owner

@@ -6,7 +6,7 @@ Nothing here reads the YAML or uses the compiler. A metric that has no entry in 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -361,6 +361,9 @@ class Evaluator:
 
     marts: Marts
     rules: dict[str, Rule]
+    dimensions: Mapping[str, tuple[str, tuple[str, str, str] | None]] = field(
+        default_factory=lambda: DIMENSIONS
+    )
     by_day: dict[tuple[str, tuple[str, ...]], dict[Members, dict[date | None, Amount]]] = field(
         default_factory=dict
     )
@@ -384,7 +387,7 @@ class Evaluator:
         if (name, by) not in self.by_day:
             rule = self.rules[name]
             assert isinstance(rule, Sum)
-            readers = [DIMENSIONS[dimension] for dimension in by]
+            readers = [self.dimensions[dimension] for dimension in by]
             found: dict[Members, dict[date | None, Amount]] = defaultdict(lambda: defaultdict(int))
             for row in self.marts.rows[rule.fact]:
                 amount = rule.amount(row)
@@ -422,7 +425,8 @@ class Evaluator:
     ) -> Iterator[tuple[tuple[date | None, Members], Amount]]:
         last: dict[date | None, date] = {}
         for row in self.marts.rows[rule.fact]:
-            day = getattr(row, rule.day)
+            if (day := getattr(row, rule.day)) is None:
+                continue
             start = start_of(day, grain) if grain else None
             last[start] = max(day, last.get(start, day))
         for members, amounts in daily.items():
@@ -438,6 +442,8 @@ class Evaluator:
         horizon: date | None,
     ) -> Iterator[tuple[tuple[date | None, Members], Amount]]:
         until = horizon or self._last_day(rule)
+        if until is None:
+            return
         ends: dict[date, date] = {}
         for day in self.marts.days:
             ends[start_of(day, grain)] = day
@@ -453,14 +459,16 @@ class Evaluator:
                 if done:
                     yield (start, members), total
 
-    def _last_day(self, rule: Sum) -> date:
-        return max(day for row in self.marts.rows[rule.fact] if (day := getattr(row, rule.day)))
+    def _last_day(self, rule: Sum) -> date | None:
+        return max(
+            (day for row in self.marts.rows[rule.fact] if (day := getattr(row, rule.day))), default=None
+        )
 
     def _horizon(self, name: str) -> date | None:
         bases = list(self._bases(name))
         if not any(isinstance(rule, Running) for rule in bases):
             return None
-        return max(self._last_day(rule) for rule in bases)
+        return max((day for rule in bases if (day := self._last_day(rule))), default=None)
 
     def _bases(self, name: str) -> Iterator[Sum]:
         rule = self.rules[name]

@@ -118,6 +118,7 @@ TOGETHER = {
     "test_refresh.py": "company",
     "test_renamed_column.py": "company",
     "test_whole_erp.py": "whole_erp",
+    "test_words.py": "group",
 }
 
 

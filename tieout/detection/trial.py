@@ -1,6 +1,8 @@
 """One trial in a process of its own: copy a built group, plant, pull everything once, build, judge, write findings down.
 
-    python -m tieout.detection.trial HOME GROUP COUNT SEED [--overlap]      COUNT 0: the clean company
+    TIEOUT_TEST_SEVERITY=warn python -m tieout.detection.trial HOME GROUP COUNT SEED [--overlap]
+
+COUNT 0 is the clean company.
 
 The installation is a fresh one, so the first pull sees every fault. A renamed field stops the streams of its system, and
 nothing else in them would be seen: those files are set aside for the first pull and looked at with a second one.
@@ -9,11 +11,10 @@ nothing else in them would be seen: those files are set aside for the first pull
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from tieout.settings import Settings
 
 PARTS = ("company", "huachen")
 FINDINGS = "findings.json"
+SEVERITY = "TIEOUT_TEST_SEVERITY"  # a test of a model that fails says so, and stops nothing
 
 
 def copied_group(group: Path, home: Path) -> Settings:
@@ -103,7 +105,7 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
 
 
 @contextmanager
-def _without_drift(settings: Settings) -> Iterator[None]:
+def _without_drift(settings: Settings) -> Generator[None]:
     """A block in which no system has renamed a field."""
     files = list((settings.home / "huachen" / "systems").glob("*.faults.json"))
     for file in files:
@@ -152,6 +154,5 @@ def main(home: Path, group: Path, count: int, seed: int, *, overlap: bool) -> No
 
 
 if __name__ == "__main__":
-    os.environ["TIEOUT_TEST_SEVERITY"] = "warn"
     _home, _group, _count, _seed, *_rest = sys.argv[1:]
     main(Path(_home), Path(_group), int(_count), int(_seed), overlap="--overlap" in _rest)

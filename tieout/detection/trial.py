@@ -70,10 +70,22 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
 
     sources, progress, now = read_sources(settings.sources), Lines(), datetime.now(UTC)
     refresh.opened(settings, sources, "R1", now)
-    with _without_drift(settings), company(settings):
-        pulled = refresh.extract(settings, sources, progress, now)
-    refused = [item for item in pulled if item.error]
-    refresh.load(settings, sources, progress, now, [(i.source, i.stream) for i in pulled if not i.error])
+    drifted = sorted({source for fault in faults for source, stream, _ in fault.rows if stream == EVERYTHING})
+    with company(settings):
+        with _without_drift(settings):
+            pulled = refresh.extract(settings, sources, progress, now)
+        refresh.load(settings, sources, progress, now, [(i.source, i.stream) for i in pulled if not i.error])
+        if drifted:
+            wanted = Wanted(tuple(drifted), full=True)
+            pulled += refresh.extract(settings, sources, progress, datetime.now(UTC), wanted)
+    found = read.held((item.source, item.stream, str(item.error)) for item in pulled if item.error)
+    landing = Landing(settings.landing)
+    found += read.held(
+        (name, stream, batch.held or "")
+        for name in sources
+        for stream in sources[name].streams
+        for batch in open_holds(landing, name, stream)
+    )
     nodes: list[dbt.Node] = []
     progress.start("transform")
     dbt.build(settings, nodes.append, keep_views=True)
@@ -83,24 +95,7 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
     with connect(settings.warehouse) as con:
         record_checks(con, "R1", checks, now)
         record_identities(con, "R1", now)
-        found = [*read.findings(con, checks), *read.tests(con, nodes, dbt.target(settings) / "compiled")]
-    found += read.held((item.source, item.stream, str(item.error)) for item in refused)
-
-    drifted = sorted({s for fault in faults for s, stream, _ in fault.rows if stream == EVERYTHING})
-    if drifted:
-        with company(settings):
-            again = refresh.extract(
-                settings, sources, progress, datetime.now(UTC), Wanted(tuple(drifted), full=True)
-            )
-        found += read.held((item.source, item.stream, str(item.error)) for item in again if item.error)
-        landing = Landing(settings.landing)
-        held = [
-            (name, stream, batch.held or "")
-            for name in drifted
-            for stream in sources[name].streams
-            for batch in open_holds(landing, name, stream)
-        ]
-        found += read.held(held)
+        found += [*read.findings(con, checks), *read.tests(con, nodes, dbt.target(settings) / "compiled")]
     return found
 
 

@@ -104,6 +104,22 @@ with
 
     ),
 
+    -- codes that stand for the same customer as another one: orders nobody else has seen yet are that
+    -- customer's
+    -- too
+    twins as (
+
+        select distinct judged.source_customer, judged.told_customer
+        from judged
+        inner join cards as shown_card on judged.source_customer = shown_card.source_customer
+        inner join cards as told_card on judged.told_customer = told_card.source_customer
+        where
+            judged.is_under_another
+            and shown_card.phone = told_card.phone
+            and shown_card.address = told_card.address
+
+    ),
+
     taxed as (
 
         select order_lines.*, mode(order_lines.tax_rate) over (partition by cards.country_code) as usual_rate
@@ -115,7 +131,7 @@ with
 
 select
     case
-        when shown_card.phone = told_card.phone and shown_card.address = told_card.address
+        when twins.source_customer is not null
         then 'customer_under_two_codes'
         when emptied.owner_of_order is not null
         then 'customer_under_the_code_of_another'
@@ -124,7 +140,10 @@ select
     judged.order_no as subject,
     'sales' as owner,
     'the order stays with the customer it names' as safe_default,
-    'order: ' || judged.source_customer || ', its other documents: ' || judged.owner_of_order as detail,
+    'order: '
+    || judged.source_customer
+    || ', its other documents: '
+    || coalesce(judged.owner_of_order, 'none yet') as detail,
     judged.amount_txn,
     judged.currency_code,
     'hc_kingdee' as source_system,
@@ -132,9 +151,11 @@ select
     judged.source_record
 from judged
 left join emptied on judged.owner_of_order = emptied.owner_of_order
-left join cards as shown_card on judged.source_customer = shown_card.source_customer
-left join cards as told_card on judged.told_customer = told_card.source_customer
-where judged.is_under_another
+left join
+    twins
+    on judged.source_customer = twins.source_customer
+    and coalesce(judged.told_customer, twins.told_customer) = twins.told_customer
+where judged.is_under_another or (judged.told_customer is null and twins.source_customer is not null)
 union all by name
 select
     'order_in_another_currency' as case_kind,

@@ -126,9 +126,11 @@ def _run(plan: _Plan, folder: Path, group: Path, version: str, report: Callable[
             env={**os.environ, "PYTHONPATH": str(PROJECT), one.SEVERITY: "warn"}, stdout=out, stderr=out,
         ).returncode  # fmt: skip
     if code:
-        kept = Path.cwd() / log.name
-        shutil.copy(log, kept)
-        raise ExamError(f"{plan.name}: the trial ended with {code}. Nothing was measured. Its log: {kept}")
+        last = log.read_text("utf-8", errors="replace").strip().splitlines()[-3:]
+        raise ExamError(
+            f"{plan.name}: the trial ended with {code}. Nothing was measured. Its last words: {' '.join(last)} "
+            f"With --folder, its whole log stays."
+        )
     seconds = time.perf_counter() - began
     done.write_text(json.dumps({"version": version, "seconds": seconds}), "utf-8")
     report(f"{plan.name}: {seconds:.0f} s")

@@ -18,7 +18,8 @@ CAUSE_GOAL = Decimal("0.95")
 class Trial:
     """One company with faults in it: what was planted, what was said beside what the clean one shows, how long it took.
 
-    `strangers` are the faults of another seed, which were never planted here: what is "found" of them is chance.
+    `strangers` are the faults of another seed, which were never planted here: what is "found" of them is chance. Those on
+    a row of a fault that was planted (a row that came gets the next free number, whatever the seed) are left out.
     """
 
     name: str
@@ -118,7 +119,8 @@ def score(trials: Sequence[Trial], clean: Sequence[Finding]) -> Score:
         new = beyond(list(trial.found), list(clean))
         found = matched(trial.faults, new)
         matches += [(trial.name, item) for item in found]
-        strangers = matched(trial.strangers, new)
+        taken = frozenset().union(*(fault.rows for fault in trial.faults))
+        strangers = matched([fault for fault in trial.strangers if not fault.rows & taken], new)
         scored.append(
             TrialScore(
                 trial.name, len(trial.faults), len(trial.faults) - len(found), sum(item.detected for item in found),

@@ -170,3 +170,17 @@ def test_a_fault_is_the_rows_it_changed_and_the_documents_they_name(tmp_path):
         False,
         True,
     ]
+
+
+def test_a_fault_that_sets_another_one_right_shows_as_little_as_that_one(tmp_path):
+    stores(tmp_path)
+    there = {"system": "kingdee", "table": "AR_receivable", "key": ["1"], "field": "FDATE"}
+    fault = {"kind": "cut-off", "period": "2025-09", "amount": "1.00", "currency": "CNY"}
+    undone = [
+        {**fault, "id": "F1", "changes": [{**there, "true": "2025-10-02", "shown": "2025-11-01"}]},
+        {**fault, "id": "F2", "changes": [{**there, "true": "2025-11-01", "shown": "2025-10-02"}]},
+    ]
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers" / "faults.json").write_text(json.dumps({"faults": undone}), "utf-8")
+
+    assert [(item.shows, item.whole) for item in planted(tmp_path)] == [(False, False), (False, False)]

@@ -22,7 +22,8 @@ key, which the platform never reads.
   same period, amount or department is not enough. A renamed field is found when its batches are held.
 - **Cause right**: something said of it names the cause that was written down for its kind beforehand, and nothing that points
   at its rows names only another one.
-- **Amount exact**: a finding with the right cause, or all of one rule together, states the amount at stake to the cent.
+- **Amount exact**: a finding with the right cause, or all of one rule together, states the amount at stake to the cent; asked of
+  faults of which no later one has changed anything.
 - **Precision**: findings that point at a row or document of a planted fault, or are a named consequence of one (a stock that turns negative, a
   control total), among all new ones.
 - **Control**: the same findings against the key of another seed, which was never planted: what chance would find.

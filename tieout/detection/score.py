@@ -147,7 +147,7 @@ def score(trials: Sequence[Trial], clean: Sequence[Finding]) -> Score:
 
 
 def _kind(kind: str, found: Sequence[Matched]) -> KindScore:
-    money = [item for item in found if item.fault.amount]
+    money = [item for item in found if item.fault.amount and item.fault.whole]
     return KindScore(
         kind,
         len(found),
@@ -162,7 +162,7 @@ def _kind(kind: str, found: Sequence[Matched]) -> KindScore:
 
 def _left(item: Matched) -> Decimal:
     """What of the amount at stake nobody accounts for: all of it, if nobody states an amount."""
-    if not item.fault.amount:
+    if not item.fault.amount or not item.fault.whole:
         return Decimal(0)
     return item.fault.amount if item.residual is None else item.residual
 

@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--count", type=int, default=1, help="how many (of each kind in a mix; default 1)")
     made.add_argument("--seed", type=int, default=1, help="another seed takes other rows (default 1)")
     made.add_argument(
-        "--overlap", action="store_true", help="take rows, too, that an earlier fault has changed"
+        "--overlap", action="store_true", help="rather take rows that an earlier fault has changed"
     )
     command("faults", "list the kinds, and what is planted", _FAULTS, _faults)
     made = command("mend", "take every planted fault away", _MEND, _mend)

@@ -60,7 +60,10 @@ def plant(
     count: Annotated[int, typer.Option(min=1, help="How many (of each kind in a mix).")] = 1,
     seed: Annotated[int, typer.Option(help="Another seed takes other rows.")] = 1,
     overlap: Annotated[
-        bool, typer.Option("--overlap", help="Take rows, too, that an earlier fault has changed.")
+        bool,
+        typer.Option(
+            "--overlap", help="Rather take rows that an earlier fault has changed: several faults on one key."
+        ),
     ] = False,
 ) -> None:
     """Put faults into what the systems show; what truly happened, and its totals, stay.

@@ -72,8 +72,12 @@ def said_right(kind: str, says: str) -> bool:
 
 
 def said_of(says: str) -> frozenset[str]:
-    """The kinds whose cause `says` names; none if it only says that something is wrong."""
-    return frozenset(kind for kind in CAUSES if said_right(kind, says))
+    """The kinds whose cause `says` names; none if it only says that something is wrong.
+
+    What an identity suspects of an amount (missing, twice, other) tells how the difference looks. It can be the right
+    cause of a fault, but it misleads nobody.
+    """
+    return frozenset() if ":" in says else frozenset(kind for kind in CAUSES if said_right(kind, says))
 
 
 def followed_from(says: str, kind: str) -> bool:

@@ -70,9 +70,10 @@ EVERYTHING = "*"  # the table of a change that concerns a system as a whole
 
 @dataclass(frozen=True)
 class Fault:
-    """One planted fault: what it is, the rows and documents that show it, and what is at stake.
+    """One planted fault: what it is, the rows and documents that still show it, and what is at stake.
 
-    `shows` is false if a later fault took away everything that this one had changed.
+    `shows` is false if a later fault took away everything that this one had changed, or set it right again; `whole` if nothing of
+    it was: only then is its amount what is at stake.
     """
 
     name: str
@@ -83,13 +84,21 @@ class Fault:
     rows: frozenset[Place]
     documents: frozenset[str]
     shows: bool = True
+    whole: bool = True
 
 
 def planted(folder: Path) -> list[Fault]:
     """Every fault planted into the company in `folder`."""
     said = json.loads((folder / "answers" / "faults.json").read_text(encoding="utf-8"))["faults"]
+    first: dict[str, Any] = {}  # what every field truly holds, whatever was planted on it since
+    for change in (change for fault in said for change in fault["changes"]):
+        first.setdefault(_field(change), change["true"])
     with _Stores(folder) as stores:
-        return [_fault(item, stores) for item in said]
+        return [_fault(item, stores, first) for item in said]
+
+
+def _field(change: Record) -> str:
+    return json.dumps([change[part] for part in ("system", "table", "key", "field")])
 
 
 class _Stores:
@@ -127,10 +136,10 @@ class _Stores:
         return self._open[system]
 
 
-def _fault(said: Record, stores: _Stores) -> Fault:
+def _fault(said: Record, stores: _Stores, first: Mapping[str, Any]) -> Fault:
     rows: set[Place] = set()
     documents: set[str] = set()
-    shows = False
+    shows, whole = False, True
     gone = {
         (c["table"], json.dumps(c["key"])): c["true"]
         for c in said["changes"]
@@ -144,9 +153,13 @@ def _fault(said: Record, stores: _Stores) -> Fault:
             continue
         table = TABLES[system, name]
         there = stores.row(system, name, **dict(zip(stores.key(system, name), change["key"], strict=True)))
-        shows |= _shows(change, there)
+        right_again = (
+            change["field"] is not None and there and there[change["field"]] == first[_field(change)]
+        )
+        stands = not right_again and _stands(change, there)
+        shows, whole = shows or stands, whole and stands
         row = there or change["true"] or change["shown"]
-        if not isinstance(row, dict):  # a later fault took the row away
+        if right_again or not isinstance(row, dict):  # or a later fault took the row away
             continue
         rows.add((f"hc_{system}", table.stream, "|".join(str(row[field]) for field in table.key)))
         head: Record | None = row
@@ -165,7 +178,7 @@ def _fault(said: Record, stores: _Stores) -> Fault:
             documents |= _around(row, stores)
     return Fault(
         said["id"], said["kind"], said["period"], Decimal(said["amount"]), said["currency"], frozenset(rows),
-        frozenset(documents), shows,
+        frozenset(documents), shows, whole,
     )  # fmt: skip
 
 
@@ -183,7 +196,7 @@ def _around(refund: Record, stores: _Stores) -> set[str]:
     return {row[field] for row, field in ((taken, "cCode"), (settled, "settlement_id")) if row}
 
 
-def _shows(change: Record, there: Record | None) -> bool:
+def _stands(change: Record, there: Record | None) -> bool:
     """Whether the store still shows what this change made."""
     if change["field"] is not None:
         return there is not None and there[change["field"]] == change["shown"]

@@ -1,6 +1,8 @@
 """One trial in a process of its own: copy a built group, plant, pull everything once, build, judge, write findings down.
 
-    python -m tieout.detection.trial HOME GROUP COUNT SEED [--overlap]      COUNT 0: the clean company
+    TIEOUT_TEST_SEVERITY=warn python -m tieout.detection.trial HOME GROUP COUNT SEED [--overlap]
+
+COUNT 0 is the clean company.
 
 The installation is a fresh one, so the first pull sees every fault. A renamed field stops the streams of its system, and
 nothing else in them would be seen: those files are set aside for the first pull and looked at with a second one.
@@ -9,11 +11,10 @@ nothing else in them would be seen: those files are set aside for the first pull
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from tieout.settings import Settings
 
 PARTS = ("company", "huachen")
 FINDINGS = "findings.json"
+SEVERITY = "TIEOUT_TEST_SEVERITY"  # a test of a model that fails says so, and stops nothing
 
 
 def copied_group(group: Path, home: Path) -> Settings:
@@ -68,10 +70,22 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
 
     sources, progress, now = read_sources(settings.sources), Lines(), datetime.now(UTC)
     refresh.opened(settings, sources, "R1", now)
-    with _without_drift(settings), company(settings):
-        pulled = refresh.extract(settings, sources, progress, now)
-    refused = [item for item in pulled if item.error]
-    refresh.load(settings, sources, progress, now, [(i.source, i.stream) for i in pulled if not i.error])
+    drifted = sorted({source for fault in faults for source, stream, _ in fault.rows if stream == EVERYTHING})
+    with company(settings):
+        with _without_drift(settings):
+            pulled = refresh.extract(settings, sources, progress, now)
+        refresh.load(settings, sources, progress, now, [(i.source, i.stream) for i in pulled if not i.error])
+        if drifted:
+            wanted = Wanted(tuple(drifted), full=True)
+            pulled += refresh.extract(settings, sources, progress, datetime.now(UTC), wanted)
+    found = read.held((item.source, item.stream, str(item.error)) for item in pulled if item.error)
+    landing = Landing(settings.landing)
+    found += read.held(
+        (name, stream, batch.held or "")
+        for name in sources
+        for stream in sources[name].streams
+        for batch in open_holds(landing, name, stream)
+    )
     nodes: list[dbt.Node] = []
     progress.start("transform")
     dbt.build(settings, nodes.append, keep_views=True)
@@ -81,29 +95,12 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
     with connect(settings.warehouse) as con:
         record_checks(con, "R1", checks, now)
         record_identities(con, "R1", now)
-        found = [*read.findings(con, checks), *read.tests(con, nodes, dbt.target(settings) / "compiled")]
-    found += read.held((item.source, item.stream, str(item.error)) for item in refused)
-
-    drifted = sorted({s for fault in faults for s, stream, _ in fault.rows if stream == EVERYTHING})
-    if drifted:
-        with company(settings):
-            again = refresh.extract(
-                settings, sources, progress, datetime.now(UTC), Wanted(tuple(drifted), full=True)
-            )
-        found += read.held((item.source, item.stream, str(item.error)) for item in again if item.error)
-        landing = Landing(settings.landing)
-        held = [
-            (name, stream, batch.held or "")
-            for name in drifted
-            for stream in sources[name].streams
-            for batch in open_holds(landing, name, stream)
-        ]
-        found += read.held(held)
+        found += [*read.findings(con, checks), *read.tests(con, nodes, dbt.target(settings) / "compiled")]
     return found
 
 
 @contextmanager
-def _without_drift(settings: Settings) -> Iterator[None]:
+def _without_drift(settings: Settings) -> Generator[None]:
     """A block in which no system has renamed a field."""
     files = list((settings.home / "huachen" / "systems").glob("*.faults.json"))
     for file in files:
@@ -152,6 +149,5 @@ def main(home: Path, group: Path, count: int, seed: int, *, overlap: bool) -> No
 
 
 if __name__ == "__main__":
-    os.environ["TIEOUT_TEST_SEVERITY"] = "warn"
     _home, _group, _count, _seed, *_rest = sys.argv[1:]
     main(Path(_home), Path(_group), int(_count), int(_seed), overlap="--overlap" in _rest)

@@ -52,7 +52,7 @@ class Desk:
 
     Args:
         touched: (system, table, key) of rows that earlier faults changed.
-        overlap: Such rows may be taken again.
+        overlap: Such rows may be taken again, and are wherever one suits.
     """
 
     def __init__(
@@ -91,7 +91,8 @@ class Desk:
         whole: str | None = None,
         suits: Callable[[list[Record]], bool] = lambda _: True,
     ) -> list[Record]:
-        """A row by chance, or the `whole` document it belongs to, that no fault has touched.
+        """A row by chance, or the `whole` document it belongs to, that no fault has touched; where overlaps are asked
+        for, rather one that a fault has touched.
 
         Raises: PlantError if there is none left.
         """
@@ -102,11 +103,25 @@ class Desk:
         )
         places = found.fetchall()
         same = " and ".join(f'"{name}" = ?' for name in named)
-        for place in self.dice.sample(places, len(places)):
+        asked_in = self.dice.sample(places, len(places))
+        if self._overlap:
+            taken = self._taken(system, table, columns)
+            asked_in.sort(key=lambda place: place not in taken)
+        for place in asked_in:
             rows = self.rows(system, table, same, *place)
             if self.is_free(system, table, rows) and suits(rows):
                 return rows
         raise PlantError(f"{system}.{table}: no row is left for this fault. Nothing was planted.")
+
+    def _taken(self, system: str, table: str, columns: str) -> set[tuple[Any, ...]]:
+        """The values of some columns in all rows that a fault has changed."""
+        con, where = self._connection(system), self._where(system, table)
+        keys = [json.loads(key) for of, name, key in self._touched if (of, name) == (system, table)]
+        return {
+            tuple(row)
+            for key in keys
+            for row in con.execute(f'select {columns} from "{table}" where {where}', key)
+        }
 
     def is_free(self, system: str, table: str, rows: Sequence[Record]) -> bool:
         if self._overlap:

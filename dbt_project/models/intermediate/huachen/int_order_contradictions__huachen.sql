@@ -93,14 +93,30 @@ with
 
     ),
 
-    -- everything one customer ever ordered stands under somebody else
-    emptied as (
+    -- one order is a slip; several of one customer under one other code are two customers made one
+    joined as (
 
-        select owner_of_order
+        select owner_of_order, source_customer
         from judged
-        where owner_of_order is not null
-        group by owner_of_order
-        having count(*) > 1 and bool_and(is_under_another) and count(distinct source_customer) = 1
+        where is_under_another
+        group by owner_of_order, source_customer
+        having count(*) > 1
+
+    ),
+
+    -- codes that stand for the same customer as another one: orders nobody else has seen yet are that
+    -- customer's
+    -- too
+    twins as (
+
+        select distinct judged.source_customer, judged.told_customer
+        from judged
+        inner join cards as shown_card on judged.source_customer = shown_card.source_customer
+        inner join cards as told_card on judged.told_customer = told_card.source_customer
+        where
+            judged.is_under_another
+            and shown_card.phone = told_card.phone
+            and shown_card.address = told_card.address
 
     ),
 
@@ -115,26 +131,52 @@ with
 
 select
     case
-        when shown_card.phone = told_card.phone and shown_card.address = told_card.address
+        when twins.source_customer is not null
         then 'customer_under_two_codes'
-        when emptied.owner_of_order is not null
+        when joined.owner_of_order is not null
         then 'customer_under_the_code_of_another'
         else 'order_under_another_customer'
     end as case_kind,
     judged.order_no as subject,
     'sales' as owner,
     'the order stays with the customer it names' as safe_default,
-    'order: ' || judged.source_customer || ', its other documents: ' || judged.owner_of_order as detail,
+    'order: '
+    || judged.source_customer
+    || ', its other documents: '
+    || coalesce(judged.owner_of_order, 'none yet') as detail,
     judged.amount_txn,
     judged.currency_code,
     'hc_kingdee' as source_system,
     'sales_order_line' as source_stream,
     judged.source_record
 from judged
-left join emptied on judged.owner_of_order = emptied.owner_of_order
-left join cards as shown_card on judged.source_customer = shown_card.source_customer
-left join cards as told_card on judged.told_customer = told_card.source_customer
-where judged.is_under_another
+left join
+    joined
+    on judged.owner_of_order = joined.owner_of_order
+    and judged.source_customer = joined.source_customer
+left join
+    twins
+    on judged.source_customer = twins.source_customer
+    and coalesce(judged.told_customer, twins.told_customer) = twins.told_customer
+where judged.is_under_another or (judged.told_customer is null and twins.source_customer is not null)
+union all by name
+select
+    'customer_under_two_codes' as case_kind,
+    later.source_customer as subject,
+    'sales' as owner,
+    'each keeps its orders' as safe_default,
+    later.customer_name || ' has phone and address of ' || earlier.source_customer as detail,
+    null as amount_txn,
+    null as currency_code,
+    'hc_kingdee' as source_system,
+    'customer' as source_stream,
+    cast(later.customer_id as text) as source_record
+from cards as later
+inner join
+    cards as earlier
+    on later.phone = earlier.phone
+    and later.address = earlier.address
+    and later.customer_id > earlier.customer_id
 union all by name
 select
     'order_in_another_currency' as case_kind,

@@ -1,0 +1,171 @@
+"""What all trials together come to: one line a kind, the sums, and whether the goals hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tieout.detection.expected import TRUE_OF_THE_SAMPLE, said_right
+from tieout.detection.finding import Finding, beyond
+from tieout.detection.key import Fault
+from tieout.detection.match import Matched, false_alarms, matched, unfounded
+
+CAUSE_GOAL = Decimal("0.95")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One company with faults in it: what was planted, what was said beside what the clean one shows, how long it took.
+
+    `strangers` are the faults of another seed, which were never planted here: what is "found" of them is chance. Those on
+    a row of a fault that was planted (a row that came gets the next free number, whatever the seed) are left out.
+    """
+
+    name: str
+    faults: tuple[Fault, ...]
+    found: tuple[Finding, ...]
+    strangers: tuple[Fault, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class KindScore:
+    """All faults of one kind over all trials. `amounts` of them have an amount at stake, `exact` of those were stated
+    to the cent; `residual` is what no finding with the right cause accounts for."""
+
+    kind: str
+    planted: int
+    detected: int
+    cause_right: int
+    amounts: int
+    exact: int
+    residual: Decimal
+    said: tuple[str, ...]  # what named the cause
+
+
+@dataclass(frozen=True)
+class TrialScore:
+    """One trial in figures. `covered`: faults that a later one took away again, so that nothing shows them."""
+
+    name: str
+    planted: int
+    covered: int
+    detected: int
+    findings: int
+    unfounded: tuple[Finding, ...]
+    stranger_count: int
+    strangers_found: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """Everything that was measured."""
+
+    kinds: tuple[KindScore, ...]
+    trials: tuple[TrialScore, ...]
+    clean_alarms: dict[str, int]  # rule -> alarms on the clean company that are true of it
+    false_alarms: tuple[Finding, ...]
+    missed: tuple[
+        tuple[str, Matched], ...
+    ]  # trial, fault: not found, or its cause not right, or its amount not exact
+
+    @property
+    def planted(self) -> int:
+        return sum(item.planted for item in self.kinds)
+
+    @property
+    def recall(self) -> Decimal:
+        return _share(sum(item.detected for item in self.kinds), self.planted)
+
+    @property
+    def cause_accuracy(self) -> Decimal:
+        return _share(sum(item.cause_right for item in self.kinds), self.planted)
+
+    @property
+    def precision(self) -> Decimal:
+        found = sum(item.findings for item in self.trials)
+        return _share(found - sum(len(item.unfounded) for item in self.trials), found)
+
+    @property
+    def residual(self) -> Decimal:
+        return sum((item.residual for item in self.kinds), Decimal(0))
+
+    @property
+    def control(self) -> Decimal:
+        """Recall of faults that were never planted."""
+        return _share(
+            sum(item.strangers_found for item in self.trials),
+            sum(item.stranger_count for item in self.trials),
+        )
+
+    @property
+    def goals(self) -> dict[str, bool]:
+        """Each goal of the project, and whether it holds."""
+        return {
+            "recall 100 % for every kind": bool(self.planted) and self.recall == 1,
+            "0 false alarms on clean data": not self.false_alarms,
+            "cause right in at least 95 %": self.cause_accuracy >= CAUSE_GOAL,
+            "unexplained residual 0.00": self.residual == 0,
+        }
+
+
+def score(trials: Sequence[Trial], clean: Sequence[Finding]) -> Score:
+    """Match every trial's findings with what was planted in it."""
+    matches: list[tuple[str, Matched]] = []
+    scored = []
+    for trial in trials:
+        new = beyond(list(trial.found), list(clean))
+        found = matched(trial.faults, new)
+        matches += [(trial.name, item) for item in found]
+        taken = frozenset().union(*(fault.rows for fault in trial.faults))
+        strangers = matched([fault for fault in trial.strangers if not fault.rows & taken], new)
+        scored.append(
+            TrialScore(
+                trial.name, len(trial.faults), len(trial.faults) - len(found), sum(item.detected for item in found),
+                len(new), tuple(unfounded(trial.faults, new)), len(strangers),
+                sum(item.detected for item in strangers), trial.seconds,
+            )
+        )  # fmt: skip
+    kinds = sorted({item.fault.kind for _, item in matches})
+    alarms: dict[str, int] = {}
+    for item in clean:
+        if item.rule in TRUE_OF_THE_SAMPLE:
+            alarms[item.rule] = alarms.get(item.rule, 0) + 1
+    return Score(
+        tuple(_kind(kind, [item for _, item in matches if item.fault.kind == kind]) for kind in kinds),
+        tuple(scored),
+        alarms,
+        tuple(false_alarms(clean)),
+        tuple(
+            (name, item)
+            for name, item in matches
+            if not (item.detected and item.cause_right and not _left(item))
+        ),
+    )
+
+
+def _kind(kind: str, found: Sequence[Matched]) -> KindScore:
+    money = [item for item in found if item.fault.amount and item.fault.whole]
+    return KindScore(
+        kind,
+        len(found),
+        sum(item.detected for item in found),
+        sum(item.cause_right for item in found),
+        len(money),
+        sum(not _left(item) for item in money),
+        sum((_left(item) for item in money), Decimal(0)),
+        tuple(sorted({said.says for item in found for said in item.found if said_right(kind, said.says)})),
+    )
+
+
+def _left(item: Matched) -> Decimal:
+    """What of the amount at stake nobody accounts for: all of it, if nobody states an amount."""
+    if not item.fault.amount or not item.fault.whole:
+        return Decimal(0)
+    return item.fault.amount if item.residual is None else item.residual
+
+
+def _share(part: int, whole: int) -> Decimal:
+    return Decimal(part) / whole if whole else Decimal(0)

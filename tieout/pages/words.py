@@ -113,7 +113,7 @@ TIME_ROLE = {
     "worked": Both("工作日", "day worked"),
     "signed": Both("签收日", "day signed for"),
     "refunded": Both("退款日", "refund date"),
-    "month_end": Both("月末", "end of the month"),
+    "settled": Both("结算日", "settlement date"),
     "requested": Both("申请日", "day requested"),
     "decided": Both("审批日", "day decided"),
     "started": Both("发起日", "start date"),

@@ -89,7 +89,9 @@ class MetricDiff:
 
     @property
     def largest(self) -> Movement | None:
-        return self.movements[0] if self.movements else None
+        """Of the numbers of a month, if any moves: a total over all time moves by all of them."""
+        months = (item for item in self.movements if item.period != "all")
+        return next(months, self.movements[0] if self.movements else None)
 
     @property
     def total(self) -> Decimal:
@@ -321,14 +323,11 @@ def _numbers(
 
     from tieout.metrics.engine import Engine
 
-    tables = []
     for place, item in enumerate(sides):
-        table = f"diff_{place}"
-        tables.append(table)
-        select = "select null as period, '' as member, null::decimal(38, 8) as value where false"
+        select = "select cast(null as text) as period, '' as member, cast(null as decimal(38, 8)) as value where false"
         declared = name in item.definitions.metrics and names in _sets(item.definitions, name)
         if declared:
-            engine = engines.setdefault(f"{place}", Engine(item.definitions))
+            engine = engines.setdefault(str(place), Engine(item.definitions))
             period = "strftime(period_start, '%Y-%m')" if grain else "'all'"
             member = (
                 " || ' · ' || ".join(f"coalesce(cast({quoted(part)} as text), '–')" for part in names) or "''"
@@ -340,7 +339,7 @@ def _numbers(
             select = f"select {period} as period, {member} as member, cast(value as decimal(38, 8)) as value from ({sql})"
         con.execute(f"use side{place}")
         try:
-            con.execute(f"create or replace temp table {table} as {select}")
+            con.execute(f"create or replace temp table diff_{place} as {select}")
         except duckdb.Error as error:
             raise Incomputable(f"{item.name}: {str(error).splitlines()[0]}") from error
     rows = con.execute(

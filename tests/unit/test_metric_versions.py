@@ -57,8 +57,7 @@ def drop_filter(dbt: Path) -> None:
 
 def agree(dbt: Path, by: str = "wang", key: str | None = None, reason: str = "drafts count from now on"):
     return approve(
-        dbt, read(dbt), METRIC, by=by, key=dbt.parent / f"{key or by}.key", reason=reason, today=DAY, moved=None,
-        publish="P1",
+        dbt, read(dbt), METRIC, by=by, key=dbt.parent / f"{key or by}.key", reason=reason, today=DAY, movement=None,
     )  # fmt: skip
 
 

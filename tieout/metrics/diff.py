@@ -12,7 +12,7 @@ import io
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -137,7 +137,31 @@ def folder_side(path: Path) -> Side:
     return Side(str(path), path, read_yaml(metrics))
 
 
-def unpack(project: Path, rev: str, folder: Path) -> None:
+def revision_of(project: Path, wanted: Mapping[str, str], folder: Path, last: int = 40) -> str | None:
+    """The newest revision in which every metric has the version wanted; None if none of the `last` ones has.
+
+    Raises: DiffError if git cannot be asked.
+    """
+    if shutil.which("git") is None:
+        raise DiffError("git is not installed here, so no revision can be read.")
+    done = subprocess.run(
+        ["git", "-C", str(project), "log", "--format=%h", f"-{last}", "HEAD", "--", str(METRICS)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    for rev in done.stdout.split():
+        unpack(project, rev, folder / rev, (str(METRICS),))
+        definitions = read_yaml(folder / rev / METRICS)
+        if all(
+            name in definitions.metrics and definitions.version(name) == version
+            for name, version in wanted.items()
+        ):
+            return rev
+    return None
+
+
+def unpack(project: Path, rev: str, folder: Path, parts: Sequence[str] = ()) -> None:
     """Write the tree of a revision, as far as it decides numbers, into a folder.
 
     Raises: DiffError with git's own words.

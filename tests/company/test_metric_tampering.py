@@ -107,7 +107,7 @@ CASES = {
         "bank_balance", "period_agg last → period_agg first", bank(last=True), bank(last=False),
     ),
     "tax is included": Tampering(
-        "finance.yml", "then invoice_amount_net_cny end", "then invoice_amount_gross_cny end",
+        "finance.yml", "when is_posted then invoice_amount_net_cny end", "when is_posted then invoice_amount_gross_cny end",
         "sales_invoice_amount_net", "invoice_amount_net_cny → invoice_amount_gross_cny",
         invoices("invoice_amount_net_cny"), invoices("invoice_amount_gross_cny"),
     ),

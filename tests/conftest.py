@@ -109,6 +109,8 @@ TOGETHER = {
     "test_metric_doors.py": "group",
     "test_metric_facts.py": "group",
     "test_receipts_group.py": "group",
+    "test_metric_tampering.py": "group",
+    "test_restatement_group.py": "group",
     "test_bad_input.py": "company",
     "test_door.py": "company",
     "test_known_totals.py": "company",

@@ -134,6 +134,9 @@ def _refresh(
     fingerprint = inputs(settings, waiting)
     last = last_publish(settings)
     if last and last["fingerprint"] == fingerprint and not force and _still_there(settings, last):
+        keep_numbers(
+            settings, progress, last["publish_id"], sources
+        )  # the last run may have been killed before
         return Outcome(
             Exit.NOT_CERTIFIED if _reserved(settings) or waiting else Exit.OK,
             "unchanged",
@@ -467,7 +470,7 @@ def publish(
                 now,
             ],
         )
-    keep_numbers(settings, progress, publish_id)
+    keep_numbers(settings, progress, publish_id, sources)
     page(settings, progress, now)
     progress.end(
         f"{done.rows:,} rows in {done.tables} tables, {done.copied} of them new, "
@@ -476,14 +479,16 @@ def publish(
     return certificate
 
 
-def keep_numbers(settings: Settings, progress: Progress, publish_id: str) -> None:
-    """Enter a publish into the restatement ledger; what fails here is made up for by the next publish."""
+def keep_numbers(
+    settings: Settings, progress: Progress, publish_id: str, sources: Mapping[str, Source]
+) -> None:
+    """Enter a publish into the restatement ledger, once; what fails here is made up for by the next refresh."""
     from tieout.metrics.restate import record
     from tieout.transform.dbt import target
 
     keys = {
         (source.name, stream): promised.key
-        for source in read_sources(settings.sources).values()
+        for source in sources.values()
         for stream, promised in source.streams.items()
     }
     crash_point("restate")
@@ -493,7 +498,7 @@ def keep_numbers(settings: Settings, progress: Progress, publish_id: str) -> Non
             found = record(con, settings.snapshots, publish_id, keys=keys, manifest=manifest)
     except Exception as error:  # the publish stands; its numbers are still to be compared
         progress.warn(
-            f"the published numbers were not compared: {type(error).__name__}: {error}. The next publish compares them."
+            f"the published numbers were not compared: {type(error).__name__}: {error}. The next refresh does it."
         )
         return
     if found.restated:

@@ -25,6 +25,7 @@ from tieout.settings import PROJECT
 
 DAY = date(2026, 11, 22)
 METRIC = "sales_order_amount_net"
+AVERAGE = "sales_order_average_amount_net"  # computed from it
 
 
 @pytest.fixture
@@ -55,10 +56,15 @@ def drop_filter(dbt: Path) -> None:
     edit(dbt, "case when is_booked then order_amount_net_cny end", "order_amount_net_cny")
 
 
-def agree(dbt: Path, by: str = "wang", key: str | None = None, reason: str = "drafts count from now on"):
+def agree(
+    dbt: Path,
+    by: str = "wang",
+    key: str | None = None,
+    reason: str = "drafts count from now on",
+    metric: str = METRIC,
+):
     return approve(
-        dbt, read(dbt), METRIC, by=by, key=dbt.parent / f"{key or by}.key", reason=reason, today=DAY, moved=None,
-        publish="P1",
+        dbt, read(dbt), metric, by=by, key=dbt.parent / f"{key or by}.key", reason=reason, today=DAY, movement=None,
     )  # fmt: skip
 
 
@@ -74,9 +80,12 @@ def test_as_committed_every_definition_was_agreed_to():
 def test_an_edited_definition_is_refused_until_its_owner_signs(project):
     assert refused(project) == {}
     drop_filter(project)
-    assert list(refused(project)) == [METRIC]
+    assert set(refused(project)) == {METRIC, AVERAGE}
     assert "filter dropped: is_booked" in refused(project)[METRIC]
+    assert "what it is computed from" in refused(project)[AVERAGE]
     entry = agree(project)
+    assert set(refused(project)) == {AVERAGE}
+    agree(project, metric=AVERAGE)
     assert refused(project) == {}
     assert (entry.changed, entry.approved_by) == ("filter dropped: is_booked", "wang")
     assert [item.changed for item in history(project, METRIC)] == [

@@ -284,7 +284,7 @@ def right(world: World) -> None:
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 
 
-@settings(max_examples=10, deadline=None, phases=PHASES)
+@settings(max_examples=6, deadline=None, phases=PHASES)
 @given(worlds())
 def test_whatever_happens_at_once_the_amounts_add_up_and_each_cause_is_right(world):
     right(world)

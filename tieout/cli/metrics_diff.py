@@ -179,7 +179,7 @@ def approve_changes(
 
     Raises: MetricError.
     """
-    from tieout.metrics.approve import approve, history
+    from tieout.metrics.approve import approve, history, measured
     from tieout.metrics.definitions import read_yaml
 
     definitions = read_yaml(settings.dbt_project / "models" / "metrics")
@@ -194,23 +194,40 @@ def approve_changes(
             and entries[-1].version != definitions.version(name)
         )
     ]
-    moved: dict[str, MetricDiff] = {}
-    if changed:
-        found = differences(settings, "HEAD", None, None, changed, definitions_only=True)
-        moved = {item.metric: item for item in found}
+    moved = _since_agreed(settings, changed)
     for name in changed:
-        item = moved.get(name)
+        item = moved.get(name) if moved is not None else None
         entry = approve(
-            settings.dbt_project, definitions, name, by=by, key=key, reason=reason, today=_today(), moved=item,
-            publish=_publish(settings), effective_from=effective,
+            settings.dbt_project, definitions, name, by=by, key=key, reason=reason, today=_today(),
+            movement=measured(item, _publish(settings)) if moved is not None else None, effective_from=effective,
         )  # fmt: skip
         most = item.largest if item else None
+        known = f"{len(item.movements) if item else 0} numbers move" if moved is not None else "not measured"
         print(
-            f"{name}: {entry.changed}; {len(item.movements) if item else 0} numbers move"
+            f"{name}: {entry.changed}; {known}"
             + (f", most in {_place(most)}: {text(most.before)} → {text(most.after)}" if most else "")
             + f"; version {entry.version} holds from {entry.effective_from}, signed by {by}"
         )
     print(f"{len(changed)} changes agreed to; commit dbt_project/metric_versions with the definitions")
+
+
+def _since_agreed(settings: Settings, changed: list[str]) -> dict[str, MetricDiff] | None:
+    """How far the metrics move from what was agreed to last; None if no revision holds that."""
+    from tieout.metrics.approve import history
+    from tieout.metrics.diff import revision_of
+
+    wanted = {
+        name: entries[-1].version for name in changed if (entries := history(settings.dbt_project, name))
+    }
+    if not wanted:
+        return {}
+    with tempfile.TemporaryDirectory(prefix="tieout-diff-") as folder:
+        rev = revision_of(settings.project, wanted, Path(folder))
+    if rev is None:
+        _say("what was agreed to last is in no recent revision, so what moves is not measured")
+        return None
+    found = differences(settings, rev, None, None, changed, definitions_only=True)
+    return {item.metric: item for item in found}
 
 
 def _publish(settings: Settings) -> str:

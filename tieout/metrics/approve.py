@@ -254,16 +254,14 @@ def approve(
     key: Path,
     reason: str,
     today: date,
-    moved: MetricDiff | None,
-    publish: str,
+    movement: Measured | None,
     effective_from: date | None = None,
 ) -> Entry:
     """Agree to a metric's definition as it is written now: add its entry, signed.
 
     Args:
         key: File of the approver's private key.
-        moved: How far its numbers move; None if they do not.
-        publish: The data that was measured on.
+        movement: How far its numbers move; None if that cannot be known.
 
     Raises: ApprovalError; nothing is written.
     """
@@ -284,7 +282,7 @@ def approve(
     says = said(definitions, name)
     entry = Entry(
         version=definitions.version(name), effective_from=effective_from or today, changed=in_words(last.says, says),
-        says=says, owner=meta.owner, agreed_by=meta.agreed_by, movement=_measured(moved, publish),
+        says=says, owner=meta.owner, agreed_by=meta.agreed_by, movement=movement,
         approved_by=by, approved_on=today, reason=reason.strip(),
     )  # fmt: skip
     signed = entry.model_copy(update={"signature": _sign(key, _signed(name, last, entry))})
@@ -295,7 +293,8 @@ def approve(
     return signed
 
 
-def _measured(moved: MetricDiff | None, publish: str) -> Measured:
+def measured(moved: MetricDiff | None, publish: str) -> Measured:
+    """What an entry says of a difference on the data of a publish; without one no number moves."""
     if moved is None:
         return Measured(publish=publish, numbers=0, moved=0, total="0")
     most = moved.largest

@@ -12,7 +12,7 @@ import io
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -89,7 +89,9 @@ class MetricDiff:
 
     @property
     def largest(self) -> Movement | None:
-        return self.movements[0] if self.movements else None
+        """Of the numbers of a month, if any moves: a total over all time moves by all of them."""
+        months = (item for item in self.movements if item.period != "all")
+        return next(months, self.movements[0] if self.movements else None)
 
     @property
     def total(self) -> Decimal:
@@ -135,7 +137,31 @@ def folder_side(path: Path) -> Side:
     return Side(str(path), path, read_yaml(metrics))
 
 
-def unpack(project: Path, rev: str, folder: Path) -> None:
+def revision_of(project: Path, wanted: Mapping[str, str], folder: Path, last: int = 40) -> str | None:
+    """The newest revision in which every metric has the version wanted; None if none of the `last` ones has.
+
+    Raises: DiffError if git cannot be asked.
+    """
+    if shutil.which("git") is None:
+        raise DiffError("git is not installed here, so no revision can be read.")
+    done = subprocess.run(
+        ["git", "-C", str(project), "log", "--format=%h", f"-{last}", "HEAD", "--", str(METRICS)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    for rev in done.stdout.split():
+        unpack(project, rev, folder / rev, (str(METRICS),))
+        definitions = read_yaml(folder / rev / METRICS)
+        if all(
+            name in definitions.metrics and definitions.version(name) == version
+            for name, version in wanted.items()
+        ):
+            return rev
+    return None
+
+
+def unpack(project: Path, rev: str, folder: Path, parts: Sequence[str] = ()) -> None:
     """Write the tree of a revision, as far as it decides numbers, into a folder.
 
     Raises: DiffError with git's own words.
@@ -321,14 +347,11 @@ def _numbers(
 
     from tieout.metrics.engine import Engine
 
-    tables = []
     for place, item in enumerate(sides):
-        table = f"diff_{place}"
-        tables.append(table)
-        select = "select null as period, '' as member, null::decimal(38, 8) as value where false"
+        select = "select cast(null as text) as period, '' as member, cast(null as decimal(38, 8)) as value where false"
         declared = name in item.definitions.metrics and names in _sets(item.definitions, name)
         if declared:
-            engine = engines.setdefault(f"{place}", Engine(item.definitions))
+            engine = engines.setdefault(str(place), Engine(item.definitions))
             period = "strftime(period_start, '%Y-%m')" if grain else "'all'"
             member = (
                 " || ' · ' || ".join(f"coalesce(cast({quoted(part)} as text), '–')" for part in names) or "''"
@@ -340,7 +363,7 @@ def _numbers(
             select = f"select {period} as period, {member} as member, cast(value as decimal(38, 8)) as value from ({sql})"
         con.execute(f"use side{place}")
         try:
-            con.execute(f"create or replace temp table {table} as {select}")
+            con.execute(f"create or replace temp table diff_{place} as {select}")
         except duckdb.Error as error:
             raise Incomputable(f"{item.name}: {str(error).splitlines()[0]}") from error
     rows = con.execute(

@@ -208,7 +208,7 @@ def _build(
     for (name, names), (_, by_grain) in queries.items():
         for grain, sql in by_grain.items():
             if has_values(name, names, grain):
-                con.execute(_values_insert(definitions.metric(name), names, grain, sql))
+                con.execute(values_insert(definitions.metric(name), names, grain, sql))
     contradictions.fill(con, definitions, marts)
     for export in definitions.exports:
         _create_view(con, definitions, export, exports[export.name][1], titles)
@@ -333,7 +333,7 @@ def formula(definitions: Definitions, metric: Metric) -> str:
     return f"{measure.agg}({measure.expr}) of {model.relation}{over}"
 
 
-def _values_insert(metric: Metric, names: tuple[str, ...], grain: str | None, sql: str) -> str:
+def values_insert(metric: Metric, names: tuple[str, ...], grain: str | None, sql: str) -> str:
     meta = metric.meta
     pairs = ", ".join(f"{literal(name)}, cast({quoted(name)} as text)" for name in names)
     dims = f"cast(json_object({pairs}) as text)" if names else "'{}'"

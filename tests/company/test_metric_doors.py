@@ -193,6 +193,4 @@ def test_a_snapshot_copied_and_renamed_says_the_same(group: Group, stored: Long,
                 assert same(asked(con, name, grain, dim_set), expected), name
         assert seen == set(names(stored))
         view = con.execute("select sum(revenue_amount_net) from metrics.three_sales_monthly").fetchone()
-    assert (
-        macro and view and macro[0] == view[0] == sum(stored["revenue_amount_net", "month", "all"].values())
-    )
+    assert view and view[0] == sum(stored["revenue_amount_net", "month", "all"].values())

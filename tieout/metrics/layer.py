@@ -42,6 +42,7 @@ _Known = dict[tuple[str, ...], str]
 _ByGrain = tuple[str, dict[str | None, str]]  # version, SQL by grain
 
 _REPORTED = ("month", "quarter", "year")
+_ROLLED_UP = ("quarter", "year")
 # SQL compiled ahead, beside dbt's semantic_manifest.json.
 COMPILED = "compiled_metrics.json"
 
@@ -207,8 +208,9 @@ def _build(
     _fill(con, "semantic_manifest", [(content_hash, definitions.text)])
     for (name, names), (_, by_grain) in queries.items():
         for grain, sql in by_grain.items():
-            if has_values(name, names, grain):
+            if has_values(name, names, grain) and not (grain in _ROLLED_UP and _adds_up(definitions, name)):
                 con.execute(values_insert(definitions.metric(name), names, grain, sql))
+    _roll_up(con, [name for name in definitions.metrics if _adds_up(definitions, name)])
     contradictions.fill(con, definitions, marts)
     for export in definitions.exports:
         _create_view(con, definitions, export, exports[export.name][1], titles)
@@ -216,6 +218,29 @@ def _build(
     row = con.execute("select count(*) from metrics.metric_values").fetchone()
     assert row is not None
     return Layer(len(definitions.metrics), len(exports), row[0], compiler.compiled)
+
+
+def _adds_up(definitions: Definitions, name: str) -> bool:
+    metric = definitions.metric(name)
+    return metric.kind == "simple" and metric.meta.additivity == "additive"
+
+
+def _roll_up(con: duckdb.DuckDBPyConnection, metrics: Sequence[str]) -> None:
+    """Quarters and years of metrics that add up, from their months: half of all queries less, the same values.
+
+    The total of all time is asked for by itself, since rows without a date are in it and in no month.
+    """
+    names = ", ".join(literal(name) for name in metrics)
+    for grain in _ROLLED_UP if metrics else ():
+        con.execute(
+            f"""
+            insert into metrics.metric_values
+            select metric_name, '{grain}', dim_set, cast(date_trunc('{grain}', period_start) as date) as start, dims,
+                sum(value), unit, currency_code
+            from metrics.metric_values where time_grain = 'month' and metric_name in ({names})
+            group by metric_name, dim_set, start, dims, unit, currency_code
+            """
+        )
 
 
 def _fill(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[str, ...]]) -> None:

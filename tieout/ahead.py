@@ -1,7 +1,7 @@
 """Work done ahead: what a first run needs of the project's files alone, made while the systems are still being asked.
 
 Pulling and loading keep one core busy. Meanwhile a side process parses the dbt project (14 CPU seconds), compiles the
-views (2) and the metrics (8): `dbt build` then reads the parsed project in 3, half of its models are made at once
+views (2) and the metrics (18): `dbt build` then reads the parsed project in 3, half of its models are made at once
 (`tieout.transform.views`), and schema `metrics` takes the SQL as it is. Measured 2026-11 on 2 cores.
 
 - The side process never opens the warehouse. What it makes is written beside its place and renamed; dbt compares
@@ -16,6 +16,7 @@ It holds about 200 MB and is gone before this process holds most, so `tieout dem
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import subprocess
@@ -140,6 +141,8 @@ def _make(settings: Settings, drafts: Path) -> None:
     definitions = read(drafts / "semantic_manifest.json")
     dbt.adopt(settings, drafts)
     shutil.rmtree(drafts, ignore_errors=True)
+    # A fifth less CPU for 60 MB more: the compiler makes millions of small objects, and this process ends after it.
+    gc.disable()
     compile_ahead(definitions, target(settings) / COMPILED)
 
 

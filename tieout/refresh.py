@@ -183,7 +183,7 @@ def _published(
             Exit.STRONG_RULE_BROKEN, "blocked", "\n".join([message, *map(str, said.blocking)]), loaded=loaded
         )
     certificate = publish(settings, progress, said, run_id, fingerprint, now)
-    from tieout.reports.kept import compare_kept
+    from tieout.claimed.kept import compare_kept
 
     if unclear := compare_kept(settings, certificate.publish_id, now):
         progress.warn(f"{unclear} figures departments handed in are not explained; see `tieout report list`")

@@ -17,9 +17,9 @@ import openpyxl
 import pytest
 
 from tests.company.conftest import Group
+from tieout.claimed.check import check_file
+from tieout.claimed.said import as_json
 from tieout.cli.open import published
-from tieout.reports.check import check_file
-from tieout.reports.said import as_json
 
 D = Decimal
 PROJECT = Path(__file__).resolve().parents[2]

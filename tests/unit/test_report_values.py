@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieout.reports.errors import ReportError
-from tieout.reports.values import between, read_figure, read_span, scale_of
+from tieout.claimed.errors import ClaimedFileError
+from tieout.claimed.values import between, read_figure, read_span, scale_of
 
 D = Decimal
 amounts = st.decimals(min_value=D("-1e12"), max_value=D("1e12"), places=2)
@@ -43,13 +43,13 @@ def test_a_figure(text, value, step):
 
 @pytest.mark.parametrize("text", ["", "约400万", "1,23,456", "12..5", "--", "n/a", "1e5", "十二"])
 def test_what_is_no_figure_is_refused(text):
-    with pytest.raises(ReportError):
+    with pytest.raises(ClaimedFileError):
         read_figure(text)
 
 
 def test_a_unit_said_twice_is_refused():
     assert read_figure("397.40", D(10_000)).value == D("3974000")
-    with pytest.raises(ReportError, match="names a unit, and so does its column"):
+    with pytest.raises(ClaimedFileError, match="names a unit, and so does its column"):
         read_figure("397.40万", D(10_000))
 
 
@@ -91,7 +91,7 @@ def test_other_periods(text, first, last):
 
 def test_a_month_without_a_year_needs_one():
     assert read_span("11月", 2025).text == "2025-11"
-    with pytest.raises(ReportError, match="no period"):
+    with pytest.raises(ClaimedFileError, match="no period"):
         read_span("11月")
 
 
@@ -102,7 +102,7 @@ def test_a_date_cell_on_the_first_is_the_month_and_says_so():
 
 @pytest.mark.parametrize("text", ["", "去年", "2025-13", "2025-02-30", "26-25", "2025-11 至 去年"])
 def test_what_is_no_period_is_refused(text):
-    with pytest.raises(ReportError):
+    with pytest.raises(ClaimedFileError):
         read_span(text)
 
 
@@ -116,7 +116,7 @@ def test_any_two_days_are_read_back(first, length):
 
 
 def test_a_period_that_ends_before_it_begins_is_refused():
-    with pytest.raises(ReportError, match="before it begins"):
+    with pytest.raises(ClaimedFileError, match="before it begins"):
         between(date(2025, 11, 2), date(2025, 11, 1))
 
 

@@ -21,13 +21,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from tieout.claimed.check import Checked, Report, check_file
+from tieout.claimed.errors import ClaimedFileError
+from tieout.claimed.kept import compare_kept, keep, kept, kept_one
 from tieout.engine import connect, literal
 from tieout.ingest.ledger import ensure_ledger
 from tieout.metrics.definitions import read_yaml
 from tieout.metrics.layer import build_layer
-from tieout.reports.check import Checked, Report, check_file
-from tieout.reports.errors import ReportError
-from tieout.reports.kept import compare_kept, keep, kept, kept_one
 from tieout.settings import Settings
 
 D = Decimal
@@ -632,7 +632,7 @@ def test_a_part_of_a_name_is_taken_if_only_one_has_it(con, tmp_path):
     ],
 )
 def test_what_is_no_report_is_refused_whole(con, tmp_path, rows, message):
-    with pytest.raises(ReportError, match=message):
+    with pytest.raises(ClaimedFileError, match=message):
         handed(con, tmp_path / "x.csv", *rows)
 
 
@@ -652,7 +652,7 @@ def test_a_word_nobody_knows_is_refused_with_near_ones(con, tmp_path):
 
 
 def test_a_formula_without_a_value_is_not_an_empty_cell(con, tmp_path):
-    with pytest.raises(ReportError, match="never calculated"):
+    with pytest.raises(ClaimedFileError, match="never calculated"):
         handed(con, tmp_path / "f.xlsx", ["指标", "期间", "数值"], ["订单额（不含税）", "2025-11", "=1+1"])
 
 
@@ -739,8 +739,8 @@ def test_a_kept_file_that_was_changed_is_never_compared_and_stops_nothing(home, 
 def test_nobody_hands_in_a_report(home, tmp_path):
     file = tmp_path / "monthly.csv"
     file.write_text("x", encoding="utf-8")
-    with pytest.raises(ReportError, match="nobody is named"):
+    with pytest.raises(ClaimedFileError, match="nobody is named"):
         keep(home.landing, file, by=" ", now=NOON)
     assert kept(home.landing) == []
-    with pytest.raises(ReportError, match="no report 'R1' was kept"):
+    with pytest.raises(ClaimedFileError, match="no report 'R1' was kept"):
         kept_one(home.landing, "R1")

@@ -11,6 +11,7 @@ def expected() -> tuple[type[BaseException], ...]:
     """Errors whose message is written for the person at the keyboard. Imported only when something failed."""
     from expectations.suite import SuiteError
     from sources.contract import ContractError
+    from tieout.claimed.errors import ClaimedFileError
     from tieout.doors.access import AccessError
     from tieout.doors.publish import PublishError
     from tieout.doors.server import PostgresServerError
@@ -20,7 +21,6 @@ def expected() -> tuple[type[BaseException], ...]:
     from tieout.metrics.errors import MetricError
     from tieout.privacy.classes import UnclassifiedError
     from tieout.refresh import Busy
-    from tieout.reports.errors import ReportError as HandedInError
     from tieout.standards.dictionary import StandardsError
     from tieout.tie.claims import ClaimError
     from tieout.tie.reports import ReportError
@@ -33,7 +33,7 @@ def expected() -> tuple[type[BaseException], ...]:
         ClaimError,
         CommandError,
         ContractError,
-        HandedInError,
+        ClaimedFileError,
         IngestError,
         MasterDataError,
         MetricError,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tieout.reports.check import Checked, Report
-    from tieout.reports.explain import Explanation
+    from tieout.claimed.check import Checked, Report
+    from tieout.claimed.explain import Explanation
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -55,11 +55,11 @@ def check(
     import json
     from datetime import UTC, datetime
 
+    from tieout.claimed.check import check_file
+    from tieout.claimed.errors import ClaimedFileError
     from tieout.cli.errors import CommandError
     from tieout.cli.open import published
     from tieout.metrics.errors import MetricError, TraceMismatch
-    from tieout.reports.check import check_file
-    from tieout.reports.errors import ReportError
     from tieout.settings import settings
 
     with published(settings()) as con:
@@ -69,15 +69,15 @@ def check(
             )
         except TraceMismatch as error:
             raise CommandError(str(error)) from None
-        except (ReportError, MetricError) as error:
+        except (ClaimedFileError, MetricError) as error:
             print(f"tieout: {error}", file=sys.stderr)
             sys.exit(2)
     if html is not None:
-        from tieout.reports.page import write_page
+        from tieout.claimed.page import write_page
 
         write_page(report, html, datetime.now(UTC))
     if as_json:
-        from tieout.reports.said import as_json as plain
+        from tieout.claimed.said import as_json as plain
 
         print(json.dumps(plain(report), ensure_ascii=False, indent=1))
     else:
@@ -100,11 +100,11 @@ def template(
     \b
     tieout report template 上报.xlsx --by sales
     """
+    from tieout.claimed.errors import ClaimedFileError
+    from tieout.claimed.template import write_template
+    from tieout.claimed.words import Vocabulary
     from tieout.cli.errors import CommandError
     from tieout.cli.open import published
-    from tieout.reports.errors import ReportError
-    from tieout.reports.template import write_template
-    from tieout.reports.words import Vocabulary
     from tieout.settings import settings
 
     try:
@@ -113,7 +113,7 @@ def template(
                 write_template(file, Vocabulary(con), by)
         else:
             write_template(file, None, by)
-    except ReportError as error:
+    except ClaimedFileError as error:
         raise CommandError(str(error)) from None
     print(f"{file}: fill it in, then `tieout report check {file}`")
 
@@ -136,11 +136,11 @@ def keep(
     """
     from datetime import UTC, datetime
 
+    from tieout.claimed.check import check_file
+    from tieout.claimed.errors import ClaimedFileError
+    from tieout.claimed.kept import keep as store
     from tieout.cli.open import published
     from tieout.metrics.errors import MetricError
-    from tieout.reports.check import check_file
-    from tieout.reports.errors import ReportError
-    from tieout.reports.kept import keep as store
     from tieout.settings import settings
 
     meant = _meanings(metric or [])
@@ -151,7 +151,7 @@ def keep(
             settings().landing, file, by=person, now=datetime.now(UTC), department=by, sheet=sheet, metrics=meant,
             ignore=ignore or (),
         )  # fmt: skip
-    except (ReportError, MetricError) as error:
+    except (ClaimedFileError, MetricError) as error:
         print(f"tieout: {error}", file=sys.stderr)
         sys.exit(2)
     print(f"{one.report_id}: {file.name} is kept; {_counts(report)}. Every publish compares it again.")
@@ -160,17 +160,17 @@ def keep(
 @app.command("list")
 def list_reports() -> None:
     """Which reports are kept, and what the last publish made of them."""
+    from tieout.claimed.errors import ClaimedFileError
+    from tieout.claimed.kept import kept
     from tieout.cli.errors import CommandError
     from tieout.cli.open import working_copy
     from tieout.cli.show import table
     from tieout.engine import relations
-    from tieout.reports.errors import ReportError
-    from tieout.reports.kept import kept
     from tieout.settings import settings
 
     try:
         reports = kept(settings().landing)
-    except ReportError as error:
+    except ClaimedFileError as error:
         raise CommandError(str(error)) from None
     if not reports:
         print("no report is kept. `tieout report keep FILE --person NAME` keeps one.")
@@ -202,17 +202,17 @@ def show(
     documents: Annotated[int, typer.Option(help="Documents to print with each cause.")] = 5,
 ) -> None:
     """A kept report against what is published now; exit code as `tieout report check`."""
+    from tieout.claimed.errors import ClaimedFileError
+    from tieout.claimed.kept import compared, kept_one
     from tieout.cli.open import published
     from tieout.metrics.errors import MetricError
-    from tieout.reports.errors import ReportError
-    from tieout.reports.kept import compared, kept_one
     from tieout.settings import settings
 
     try:
         one = kept_one(settings().landing, report_id)
         with published(settings()) as con:
             report = compared(con, settings().landing, one)
-    except (ReportError, MetricError) as error:
+    except (ClaimedFileError, MetricError) as error:
         print(f"tieout: {error}", file=sys.stderr)
         sys.exit(2)
     print(f"{one.report_id}: {one.file}, handed in by {one.by} at {one.at}\n")
@@ -314,9 +314,9 @@ def _why(item: Checked, documents: int) -> None:
 
 
 def _causes(one: Explanation, documents: int) -> None:
+    from tieout.claimed.explain import CAUSES
+    from tieout.claimed.page import DOUBTFUL
     from tieout.cli.show import table, text
-    from tieout.reports.explain import CAUSES
-    from tieout.reports.page import DOUBTFUL
 
     rows = [
         (

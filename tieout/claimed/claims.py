@@ -9,10 +9,10 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from tieout.reports.errors import ReportError
-from tieout.reports.grid import Grid, read_grids
-from tieout.reports.values import Figure, Span, between, plain, read_figure, read_span, scale_of
-from tieout.reports.words import EVERYTHING, Filter, Known, Vocabulary
+from tieout.claimed.errors import ClaimedFileError
+from tieout.claimed.grid import Grid, read_grids
+from tieout.claimed.values import Figure, Span, between, plain, read_figure, read_span, scale_of
+from tieout.claimed.words import EVERYTHING, Filter, Known, Vocabulary
 
 DEEPEST_HEADER = 60
 
@@ -125,7 +125,7 @@ def read_claims(
         metrics: A word of the file → the governed metric that is meant; under "" the metric of every line.
         ignore: Headers of columns that limit nothing.
 
-    Raises: ReportError if the file cannot be read or no sheet has a table of figures; a single line that cannot be
+    Raises: ClaimedFileError if the file cannot be read or no sheet has a table of figures; a single line that cannot be
         read is in `unread`.
     """
     said = {plain(word): words.metric(name) for word, name in (metrics or {}).items()}
@@ -138,7 +138,7 @@ def read_claims(
         where = grid.name if len(grids) == 1 else f"{file.name}#{grid.name}"
         try:
             columns = _columns(grid, words, said, ignore)
-        except ReportError as error:
+        except ClaimedFileError as error:
             problems.append(f"{where}: {error}")
             continue
         reader = _Reader(grid, columns, words, said, department, len(grids) > 1)
@@ -149,7 +149,7 @@ def read_claims(
     if not claims and not unread:
         # Where one sheet has a table, only that it is empty is worth saying.
         said_of_it = [f"{file.name}: no line has a figure."] if len(problems) < len(grids) else problems
-        raise ReportError("\n".join(said_of_it) + " Nothing was compared.")
+        raise ClaimedFileError("\n".join(said_of_it) + " Nothing was compared.")
     # A cover page or a sheet of instructions is no table; a sheet that is one and cannot be read is not passed over.
     notes += problems
     return Handed(file.name, tuple(claims), tuple(unread), tuple(notes))
@@ -158,7 +158,7 @@ def read_claims(
 def _columns(grid: Grid, words: Vocabulary, said: Mapping[str, Known], ignore: Sequence[str]) -> _Columns:
     """The header of a sheet: the first row that says where metric, period and value stand.
 
-    Raises: ReportError if there is none, or a column of it is not understood.
+    Raises: ClaimedFileError if there is none, or a column of it is not understood.
     """
     year: int | None = None
     likest: _Columns | None = None
@@ -179,10 +179,10 @@ def _columns(grid: Grid, words: Vocabulary, said: Mapping[str, Known], ignore: S
                 ("数值/value", "value" in likest.roles or likest.periods or likest.metrics),
             ) if not there
         ]  # fmt: skip
-        raise ReportError(
+        raise ClaimedFileError(
             f"row {likest.header} looks like the header, but has no column {' and no column '.join(lacking)}."
         )
-    raise ReportError(
+    raise ClaimedFileError(
         "has no header: no row names 指标/metric, 期间/period and 数值/value. `tieout report template` writes one to fill in."
     )
 
@@ -209,7 +209,7 @@ def _header(number: int, cells: Sequence[str], words: Vocabulary, year: int | No
             continue
         try:
             found.periods[place] = read_span(cell, year)
-        except ReportError:
+        except ClaimedFileError:
             if words.meant(cell):
                 found.metrics[place] = cell
     return found
@@ -245,7 +245,7 @@ def _refuse_unknown(found: _Columns, cells: Sequence[str], words: Vocabulary, ig
             every = [*words.headers, *_ROLE_OF]
             near = get_close_matches(plain(cell), every, n=3, cutoff=0.5)
             hint = f" Near: {' or '.join(near)}." if near else ""
-            raise ReportError(
+            raise ClaimedFileError(
                 f"row {found.header}: nobody knows what the column {cell!r} limits.{hint} "
                 f"Rename it, or say --ignore {cell} if it limits nothing."
             )
@@ -326,7 +326,7 @@ class _Reader:
             place = f"{place} {columns.titles[at]}"
         try:
             if not word:
-                raise ReportError("no metric is named.")
+                raise ClaimedFileError("no metric is named.")
             scale, notes = columns.scale, []
             if unit := role("unit"):
                 known = scale_of(unit)
@@ -337,14 +337,14 @@ class _Reader:
                         f"单位 {unit} 未采用，指标自有单位 / the unit {unit} was not used: the metric has one"
                     )
                 elif columns.scale not in (1, known):
-                    raise ReportError(f"the unit {unit} is not the one of the column's title.")
+                    raise ClaimedFileError(f"the unit {unit} is not the one of the column's title.")
                 else:
                     scale = known
             figure = read_figure(_cell(cells, at), scale)
             span = self._span(cells, at)
             taxed = role("tax")
             if taxed and plain(taxed) not in _TAXED:
-                raise ReportError(f"{taxed!r} says neither 含税 nor 不含税.")
+                raise ClaimedFileError(f"{taxed!r} says neither 含税 nor 不含税.")
             members = {
                 names: value for place_, names in columns.dimensions.items()
                 if plain(value := _cell(cells, place_)) not in EVERYTHING
@@ -356,7 +356,7 @@ class _Reader:
                     _TAXED.get(plain(taxed)), role("currency").upper(), tuple(notes),
                 )
             )  # fmt: skip
-        except ReportError as error:
+        except ClaimedFileError as error:
             self.unread.append(Unread(place, word or "", str(error), department))
 
     def _span(self, cells: Sequence[str], at: int) -> Span:
@@ -369,7 +369,7 @@ class _Reader:
             return between(one.start, other.end - timedelta(days=1))
         text = self._role(cells, "period")
         if not text:
-            raise ReportError("no period is named.")
+            raise ClaimedFileError("no period is named.")
         return read_span(text, columns.year)
 
     def _role(self, cells: Sequence[str], name: str) -> str:
@@ -389,7 +389,7 @@ class _Reader:
         for entries in groups.values():
             try:
                 found += self._resolved(entries)
-            except ReportError as error:
+            except ClaimedFileError as error:
                 first = entries[0]
                 self.unread.append(Unread(first.place, first.word, str(error), first.department))
         return found
@@ -401,7 +401,7 @@ class _Reader:
         if known is None:
             meant = self.words.meant(first.word, first.department)
             if not meant:
-                raise ReportError(
+                raise ClaimedFileError(
                     f"nobody knows the word {first.word!r}. Near: {self.words.near(first.word) or 'nothing'}. "
                     "`tieout metric` lists all metrics with the words they replace."
                 )
@@ -425,14 +425,14 @@ class _Reader:
         ):
             filters += (Filter("currency_code", first.currency, first.currency),)
         elif first.currency and known.metric.currency not in ("none", first.currency):
-            raise ReportError(
+            raise ClaimedFileError(
                 f"is in {first.currency}, {known.name} is in {known.metric.currency}: unlike amounts are not compared. "
                 f"Hand in {known.metric.currency}."
             )
         if known.metric.requires_by and not {item.dimension for item in filters} & set(
             known.metric.requires_by
         ):
-            raise ReportError(
+            raise ClaimedFileError(
                 f"{known.name} adds nothing without {' or '.join(known.metric.requires_by)}: add such a column."
             )
         notes = [*notes, *(item.note for item in filters if item.note)]
@@ -454,7 +454,7 @@ class _Reader:
         for known in meant:
             try:
                 candidates.append(self._claim(entries, known, ()))
-            except ReportError:
+            except ClaimedFileError:
                 continue
         names = " or ".join(f"{known.metric.label} {known.name}" for known in meant)
         first = entries[0]

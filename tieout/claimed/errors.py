@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class ReportError(Exception):
+class ClaimedFileError(Exception):
     """A handed-in file, or one line of it, cannot be read; nothing was compared for it."""

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from tieout.claimed.claims import Line
+from tieout.claimed.documents import by_document, mistyped
+from tieout.claimed.explain import MOST_DOCUMENTS, Cause, Document, Explanation, Reading
+from tieout.claimed.rows import Rows, amount, units
+from tieout.claimed.values import plain
 from tieout.pages.words import Both
-from tieout.reports.claims import Line
-from tieout.reports.documents import by_document, mistyped
-from tieout.reports.explain import MOST_DOCUMENTS, Cause, Document, Explanation, Reading
-from tieout.reports.rows import Rows, amount, units
-from tieout.reports.values import plain
 
 if TYPE_CHECKING:
     import numpy as np

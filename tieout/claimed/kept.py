@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 
+from tieout.claimed.check import Report, check_file
+from tieout.claimed.errors import ClaimedFileError
 from tieout.engine import connect, constants
-from tieout.reports.check import Report, check_file
-from tieout.reports.errors import ReportError
 from tieout.settings import Settings
 from tieout.strict import Strict
 from tieout.whole import write_whole
@@ -61,10 +61,12 @@ def keep(
         by: The person who hands it in.
         now: Aware.
 
-    Raises: ReportError if nobody is named; nothing is kept.
+    Raises: ClaimedFileError if nobody is named; nothing is kept.
     """
     if not by.strip():
-        raise ReportError(f"{file.name}: nobody is named who hands it in. Nothing was kept. Say --person.")
+        raise ClaimedFileError(
+            f"{file.name}: nobody is named who hands it in. Nothing was kept. Say --person."
+        )
     raw = file.read_bytes()
     digest = hashlib.sha256(raw).hexdigest()
     for one in kept(landing):
@@ -95,19 +97,19 @@ def keep(
 def kept(landing: Path) -> list[Kept]:
     """Every kept report, the oldest first.
 
-    Raises: ReportError if one of the records cannot be read.
+    Raises: ClaimedFileError if one of the records cannot be read.
     """
     found = []
     for path in sorted((landing / FOLDER).glob(f"R*/{_RECORD}")):
         try:
             found.append(Kept.model_validate_json(path.read_text(encoding="utf-8")))
         except (ValidationError, OSError) as error:
-            raise ReportError(f"{path}: is not a record of a report: {error}") from error
+            raise ClaimedFileError(f"{path}: is not a record of a report: {error}") from error
     return found
 
 
 def kept_one(landing: Path, report_id: str) -> Kept:
-    """Raises: ReportError if there is none of that id, naming near ones."""
+    """Raises: ClaimedFileError if there is none of that id, naming near ones."""
     from difflib import get_close_matches
 
     every = {one.report_id: one for one in kept(landing)}
@@ -115,18 +117,18 @@ def kept_one(landing: Path, report_id: str) -> Kept:
         return every[report_id]
     near = get_close_matches(report_id, every, n=3, cutoff=0.3)
     hint = f" Near: {' or '.join(near)}." if near else " `tieout report list` shows those there are."
-    raise ReportError(f"no report {report_id!r} was kept.{hint}")
+    raise ClaimedFileError(f"no report {report_id!r} was kept.{hint}")
 
 
 def compared(con: duckdb.DuckDBPyConnection, landing: Path, one: Kept) -> Report:
     """A kept report against published metrics, read as it was when it was kept.
 
-    Raises: ReportError if the file is no longer what was handed in, or can no longer be read (a metric is gone).
+    Raises: ClaimedFileError if the file is no longer what was handed in, or can no longer be read (a metric is gone).
     """
     (file,) = (landing / FOLDER / one.report_id).glob("handed.*")
     if hashlib.sha256(file.read_bytes()).hexdigest() != one.sha256:
         # An erasure writes a pseudonym over a person's name wherever it stands, here too.
-        raise ReportError(
+        raise ClaimedFileError(
             f"{file.name} of {one.report_id} is not the file that was handed in at {one.at}: somebody named in it was "
             "erased, or it was changed. Nothing was compared. Hand it in again."
         )
@@ -152,7 +154,7 @@ def compare_kept(settings: Settings, publish_id: str, now: datetime) -> int:
         for one in reports:
             try:
                 lines += _lines(one, compared(con, settings.landing, one), publish_id, now)
-            except (ReportError, MetricError) as error:
+            except (ClaimedFileError, MetricError) as error:
                 lines.append(_unread(one, publish_id, "", "", str(error), now))
     with connect(settings.warehouse) as con:
         for line in lines:

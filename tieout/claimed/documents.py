@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import log2
 from typing import TYPE_CHECKING
 
+from tieout.claimed.rows import UNITS, Rows
 from tieout.pages.words import Both
-from tieout.reports.rows import UNITS, Rows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tieout.claimed.errors import ClaimedFileError
 from tieout.ingest.errors import SourceError
 from tieout.ingest.intake.files.delivery import Delivery
-from tieout.reports.errors import ReportError
 
 # A report is a page or ten, not a data load; beyond that somebody has handed in the wrong file.
 LARGEST_BYTES, MOST_ROWS, MOST_COLUMNS = 20 * 1024 * 1024, 50_000, 200
@@ -49,34 +49,34 @@ def read_grids(file: Path, sheet: str | None = None) -> list[Grid]:
     Args:
         sheet: Only this sheet of a workbook.
 
-    Raises: ReportError if it cannot be read; the message names the file and says what to do.
+    Raises: ClaimedFileError if it cannot be read; the message names the file and says what to do.
     """
     try:
         size = file.stat().st_size
     except OSError as error:
-        raise ReportError(f"{file}: {error.strerror}. Nothing was compared.") from None
+        raise ClaimedFileError(f"{file}: {error.strerror}. Nothing was compared.") from None
     if size > LARGEST_BYTES:
-        raise ReportError(
+        raise ClaimedFileError(
             f"{file.name}: has {size / 2**20:,.0f} MB; a report of figures has at most {LARGEST_BYTES // 2**20}. "
             "Nothing was compared. Data is connected as a source (`tieout source`)."
         )
     workbook = file.suffix.lower() in {".xlsx", ".xlsm", ".xls"}
     if sheet is not None and not workbook:
-        raise ReportError(f"{file.name}: only a workbook has sheets. Leave out --sheet.")
+        raise ClaimedFileError(f"{file.name}: only a workbook has sheets. Leave out --sheet.")
     try:
         grids = _workbook(file, sheet) if workbook else [_csv(file)]
     except SourceError as error:
-        raise ReportError(str(error)) from None
+        raise ClaimedFileError(str(error)) from None
     grids = [grid for grid in grids if grid.rows]
     if not grids:
-        raise ReportError(f"{file.name}: holds nothing. Nothing was compared.")
+        raise ClaimedFileError(f"{file.name}: holds nothing. Nothing was compared.")
     return grids
 
 
 def _grid(file: Path, name: str, rows: list[tuple[int, list[str]]]) -> Grid:
     kept = tuple((number, tuple(cells)) for number, cells in rows if any(cells))
     if len(kept) > MOST_ROWS or any(len(cells) > MOST_COLUMNS for _, cells in kept):
-        raise ReportError(
+        raise ClaimedFileError(
             f"{file.name}: has more than {MOST_ROWS:,} rows or {MOST_COLUMNS} columns. Nothing was compared. "
             "Hand in the figures, not the data."
         )
@@ -92,12 +92,12 @@ def _csv(file: Path) -> Grid:
     try:
         text = raw.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise ReportError(
+        raise ClaimedFileError(
             f"{file.name}: is not {encoding}: byte {raw[error.start]:#04x} at position {error.start:,}. "
             "Nothing was compared. Save it as UTF-8 or as an Excel workbook."
         ) from None
     if "\0" in text:
-        raise ReportError(f"{file.name}: is no text. Nothing was compared. Save it as CSV or .xlsx.")
+        raise ClaimedFileError(f"{file.name}: is no text. Nothing was compared. Save it as CSV or .xlsx.")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text[: 64 * 1024]), strict=True)
     rows: list[tuple[int, list[str]]] = []
     line = 1
@@ -106,7 +106,7 @@ def _csv(file: Path) -> Grid:
             rows.append((line, [cell.strip() for cell in cells]))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise ReportError(f"{file.name}, line {line}: {error}. Nothing was compared.") from None
+        raise ClaimedFileError(f"{file.name}, line {line}: {error}. Nothing was compared.") from None
     return _grid(file, file.name, rows)
 
 
@@ -126,7 +126,7 @@ def _workbook(file: Path, wanted: str | None) -> list[Grid]:
             try:
                 titles = [one.title for one in book.worksheets]
                 if wanted is not None and wanted not in titles:
-                    raise ReportError(f"{file.name}: has no sheet {wanted}. It has {', '.join(titles)}.")
+                    raise ClaimedFileError(f"{file.name}: has no sheet {wanted}. It has {', '.join(titles)}.")
                 # A sheet somebody has hidden is not handed in, unless it is asked for.
                 chosen = [
                     one for one in book.worksheets
@@ -135,7 +135,7 @@ def _workbook(file: Path, wanted: str | None) -> list[Grid]:
                 return [_sheet(delivery, one) for one in chosen]
             finally:
                 book.close()
-    except (ReportError, SourceError):
+    except (ClaimedFileError, SourceError):
         raise
     except Exception as error:  # openpyxl raises whatever its parts meet: KeyError, zlib.error, BadZipFile …
         said = (str(error) or type(error).__name__).splitlines()[0].replace(str(file), "it")[:160]
@@ -150,7 +150,7 @@ def _sheet(delivery: Delivery, sheet: Any) -> Grid:
     found = structure(delivery, sheet._worksheet_path.lstrip("/"), sheet.title)
     # A formula nobody has calculated is no empty cell.
     for number, columns in found.uncalculated.items():
-        raise ReportError(
+        raise ClaimedFileError(
             f"{delivery.file.name}, sheet {sheet.title}: the formula in {get_column_letter(columns[0])}{number} was "
             "never calculated. Nothing was compared. Open it in Excel, save it and hand it in again."
         )

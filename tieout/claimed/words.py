@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tieout.claimed.errors import ClaimedFileError
+from tieout.claimed.values import plain
 from tieout.engine import literal
 from tieout.metrics.answer import Catalogued, catalogued
 from tieout.metrics.trace import Join, Plan, plan_from
 from tieout.pages.words import DEPARTMENT
-from tieout.reports.errors import ReportError
-from tieout.reports.values import plain
 
 if TYPE_CHECKING:
     import duckdb
@@ -89,12 +89,12 @@ class Vocabulary:
         return shared
 
     def metric(self, name: str) -> Known:
-        """Raises: UnknownName for what is no metric's name or word; ReportError if it is several metrics' word."""
+        """Raises: UnknownName for what is no metric's name or word; ClaimedFileError if it is several metrics' word."""
         found = self.meant(name)
         if len(found) == 1:
             return found[0]
         if found:
-            raise ReportError(f"{name!r} may mean {_or(known.name for known in found)}. Say which one.")
+            raise ClaimedFileError(f"{name!r} may mean {_or(known.name for known in found)}. Say which one.")
         catalogued(self.con, name)  # says which names are near
         return self.metrics[name]
 
@@ -169,11 +169,11 @@ class Vocabulary:
     def filter(self, known: Known, dimensions: Sequence[str], value: str) -> Filter:
         """The member of one of `dimensions` that a cell names, for one metric.
 
-        Raises: ReportError if the metric has none of the dimensions, or no member or several fit.
+        Raises: ClaimedFileError if the metric has none of the dimensions, or no member or several fit.
         """
         usable = [name for name in dimensions if name in known.metric.dimensions]
         if not usable:
-            raise ReportError(
+            raise ClaimedFileError(
                 f"{known.name} is not known by {_or(dimensions)}; it can be asked for by "
                 f"{', '.join(known.metric.dimensions)}."
             )
@@ -193,13 +193,13 @@ class Vocabulary:
                 known, Filter(name, member, value, f"{value} 读作 {member} / was read as {member}")
             )
         if inside:
-            raise ReportError(
+            raise ClaimedFileError(
                 f"{value!r} may mean {_or(member for _, member in inside[:6])}. Write it in full."
             )
         from difflib import get_close_matches
 
         close = get_close_matches(value, [m for members in every.values() for m in members], n=3, cutoff=0.4)
-        raise ReportError(
+        raise ClaimedFileError(
             f"nothing is called {value!r} among {_or(usable)}.{f' Near: {_or(close)}.' if close else ''}"
         )
 

@@ -10,17 +10,17 @@ from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tieout.claimed.claims import Claim, Handed, Unread, read_claims
+from tieout.claimed.details import match
+from tieout.claimed.explain import Cause, Explanation, Reading, explain, rounded, slip
+from tieout.claimed.rows import Marts, Rows, amount
+from tieout.claimed.values import Span
+from tieout.claimed.words import Known, Vocabulary, base_of
 from tieout.engine import literal, quoted, relations
 from tieout.metrics.answer import answer, dim_set, is_member, parse_period
 from tieout.metrics.errors import MetricError, TraceMismatch
 from tieout.metrics.trace import Plan
 from tieout.pages.words import Both
-from tieout.reports.claims import Claim, Handed, Unread, read_claims
-from tieout.reports.details import match
-from tieout.reports.explain import Cause, Explanation, Reading, explain, rounded, slip
-from tieout.reports.rows import Marts, Rows, amount
-from tieout.reports.values import Span
-from tieout.reports.words import Known, Vocabulary, base_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,7 +82,7 @@ def check_file(
 
     Args: as `read_claims`.
 
-    Raises: ReportError if the file cannot be read; MetricError if nothing is published or a metric does not exist;
+    Raises: ClaimedFileError if the file cannot be read; MetricError if nothing is published or a metric does not exist;
         TraceMismatch if a metric and its own rows disagree.
     """
     words = Vocabulary(con)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tieout.reports.check import Checked, Compared, Report
-from tieout.reports.explain import Explanation
+from tieout.claimed.check import Checked, Compared, Report
+from tieout.claimed.explain import Explanation
 
 
 def as_json(report: Report) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from datetime import date, timedelta
 from math import log2
 from typing import TYPE_CHECKING
 
+from tieout.claimed.rows import Coded, Rows
 from tieout.pages.words import Both
-from tieout.reports.rows import Coded, Rows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,10 +16,10 @@ from functools import cached_property
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
+from tieout.claimed.changes import ASPECTS, CUT_OFF_DAYS, Change, all_changes
+from tieout.claimed.documents import Around, Item, Items, by_document, items_of, mistyped
+from tieout.claimed.rows import UNITS, Rows, amount, units
 from tieout.pages.words import Both
-from tieout.reports.changes import ASPECTS, CUT_OFF_DAYS, Change, all_changes
-from tieout.reports.documents import Around, Item, Items, by_document, items_of, mistyped
-from tieout.reports.rows import UNITS, Rows, amount, units
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,9 +6,9 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from tieout.claimed.errors import ClaimedFileError
+from tieout.claimed.words import Vocabulary
 from tieout.metrics.answer import Catalogued
-from tieout.reports.errors import ReportError
-from tieout.reports.words import Vocabulary
 
 HEADERS = ("部门", "指标", "期间", "公司", "数值", "含税", "备注")
 _INSTRUCTIONS = (
@@ -35,10 +35,10 @@ def write_template(file: Path, words: Vocabulary | None, department: str = "") -
         words: Of the published metrics; None if nothing is published yet.
         department: Fills the first column of the example.
 
-    Raises: ReportError if the file exists or is neither .xlsx nor .csv; nothing is written.
+    Raises: ClaimedFileError if the file exists or is neither .xlsx nor .csv; nothing is written.
     """
     if file.exists():
-        raise ReportError(f"{file} exists. Nothing was written. Give another name.")
+        raise ClaimedFileError(f"{file} exists. Nothing was written. Give another name.")
     known = [known.metric for known in words.metrics.values()] if words else []
     examples = _examples(known, department)
     match file.suffix.lower():
@@ -48,7 +48,9 @@ def write_template(file: Path, words: Vocabulary | None, department: str = "") -
             with file.open("w", encoding="utf-8-sig", newline="") as lines:
                 csv.writer(lines).writerows([HEADERS, *examples])
         case other:
-            raise ReportError(f"{other or file.name!r}: a template is .xlsx or .csv. Nothing was written.")
+            raise ClaimedFileError(
+                f"{other or file.name!r}: a template is .xlsx or .csv. Nothing was written."
+            )
 
 
 def _examples(known: Sequence[Catalogued], department: str) -> list[tuple[str, ...]]:

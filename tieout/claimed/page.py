@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from tieout.claimed.check import Report
+from tieout.claimed.explain import CAUSES
 from tieout.pages.board import asset, digest, environment
 from tieout.pages.words import DEPARTMENT, TAX, TIME_ROLE, Both, named
-from tieout.reports.check import Report
-from tieout.reports.explain import CAUSES
 from tieout.whole import write_whole
 
 STATES = {

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 
+from tieout.claimed.errors import ClaimedFileError
 from tieout.metrics.answer import Period, parse_period
 from tieout.metrics.errors import UnknownName
-from tieout.reports.errors import ReportError
 
 _SCALES = {
     "亿": Decimal(10**8), "千万": Decimal(10**7), "百万": Decimal(10**6), "万": Decimal(10**4), "千": Decimal(1000),
@@ -76,7 +76,7 @@ def read_figure(text: str, scale: Decimal = Decimal(1)) -> Figure:
     Args:
         scale: Of the column it stands in (金额（万元）: 10,000); a cell that names its own says it twice and is refused.
 
-    Raises: ReportError if it is no number, or could be two.
+    Raises: ClaimedFileError if it is no number, or could be two.
     """
     word = plain(text)
     negative = False
@@ -93,7 +93,7 @@ def read_figure(text: str, scale: Decimal = Decimal(1)) -> Figure:
     else:
         factor = Decimal(1)
     if factor != 1 and scale != 1:
-        raise ReportError(f"{text!r} names a unit, and so does its column. Write one of them.")
+        raise ClaimedFileError(f"{text!r} names a unit, and so does its column. Write one of them.")
     note = ""
     if _THOUSANDS.fullmatch(word):
         word = word.replace(",", "")
@@ -101,13 +101,13 @@ def read_figure(text: str, scale: Decimal = Decimal(1)) -> Figure:
         note = f"{text.strip()} was read with a decimal comma"
         word = word.replace(".", "").replace(",", ".")
     elif not _PLAIN.fullmatch(word):
-        raise ReportError(
+        raise ClaimedFileError(
             f"{text!r} is no number. Write digits, for example 3974044.86, 397.40万 or (1,234.50)."
         )
     try:
         number = Decimal(word)
     except InvalidOperation:
-        raise ReportError(f"{text!r} is no number.") from None
+        raise ClaimedFileError(f"{text!r} is no number.") from None
     places = -int(number.as_tuple().exponent)
     factor *= scale
     value = -number * factor if negative else number * factor
@@ -120,7 +120,7 @@ def read_span(text: str, year: int | None = None) -> Span:
     Args:
         year: Of a month that is written without one (11月).
 
-    Raises: ReportError if it is no period.
+    Raises: ClaimedFileError if it is no period.
     """
     word = plain(text)
     # A cell with a date in Excel: a month is written as its first day.
@@ -147,7 +147,7 @@ def read_span(text: str, year: int | None = None) -> Span:
                 last = _one(sides[1], first.start.year + 1)
             if last is not None and last.end > first.start:
                 return between(first.start, last.end - timedelta(days=1))
-    raise ReportError(
+    raise ClaimedFileError(
         f"{text!r} is no period. Write 2025-11, 2025年11月, 2025Q4, 2025, FY2025 or 2025-10-26 至 2025-11-25."
     )
 
@@ -155,7 +155,7 @@ def read_span(text: str, year: int | None = None) -> Span:
 def between(first: date, last: date) -> Span:
     """The days from `first` to `last`, both counted; named as a month, quarter or year if it is one."""
     if last < first:
-        raise ReportError(f"the period ends on {last}, before it begins on {first}.")
+        raise ClaimedFileError(f"the period ends on {last}, before it begins on {first}.")
     end = last + timedelta(days=1)
     names = (f"{first:%Y}", f"{first:%Y}-Q{(first.month + 2) // 3}", f"{first:%Y-%m}", f"{first}")
     for name in names:

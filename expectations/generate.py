@@ -73,7 +73,7 @@ def _checks(table: str, columns: list[str], by_hand: set[tuple[str, str]]) -> li
             "键与来源都不为空",
             "Keys and where a row came from are never empty",
         ),
-        # a filter on a flag that is empty loses the row without a word, but not every system knows every flag
+        # a filter on a flag that is empty loses the row without a word; where no system knows it, its column says so
         ("flags_are_true_or_false", flags(columns), "warning", "标志非真即假", "Flags are true or false"),
     ):
         filled = [item for item in filled if ("expect_column_values_to_not_be_null", item) not in by_hand]
@@ -120,8 +120,15 @@ def _columns(models: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in sorted(models.glob("*/_*.yml")):
         for model in _read(path).get("models") or []:
-            found[model["name"]] = [column["name"] for column in model.get("columns") or []]
+            found[model["name"]] = [
+                column["name"] for column in model.get("columns") or [] if not _may_be_unknown(column)
+            ]
     return found
+
+
+def _may_be_unknown(column: Mapping[str, Any]) -> bool:
+    """Whether a column says that some system does not tell (`config.meta.may_be_unknown`)."""
+    return bool(((column.get("config") or {}).get("meta") or {}).get("may_be_unknown"))
 
 
 def _read(path: Path) -> dict[str, Any]:

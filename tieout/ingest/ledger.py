@@ -72,7 +72,7 @@ TABLES = {
         strong_failed bigint, weak_failed bigint, identities bigint, identities_broken bigint,
         rows_quarantined bigint, definition_version text, issued_at timestamptz not null,
         control_totals bigint, control_totals_off bigint, quarantined text, absent text, policy_version text""",
-    # What each publish made of the figures departments have handed in (tieout/reports/kept.py).
+    # What each publish made of the figures departments have handed in (tieout/claimed/kept.py).
     "claimed_figure": """
         publish_id text not null, report_id text not null, line text not null, department text, word text,
         metric_name text, period_start date, period_end date, filters text not null, claimed decimal(38, 8),

@@ -82,6 +82,8 @@ select
             when rated.is_done then rated.direction * coalesce(rated.move_cost_amount_cny, 0) else 0
         end as decimal(18, 2)
     ) as cost_amount_cny,
+    -- it buys and sells with no other company of the group
+    false as is_intercompany,
     {{ of_company("HX") }},
     {{ provenance("hx_stock", "stock_move", "rated.stock_move_id") }}
 from rated

@@ -97,6 +97,8 @@ select
     cast(posted.stock_move_id as text) as stock_move_id,
     coalesce(posted.line_description, posted.move_description) as description,
     'not_applicable' as organisation_key,
+    -- no year of its books was closed
+    false as is_closing,
     {{ of_company("HX") }},
     {{ provenance("hx_finance", "ledger_line", "posted.ledger_line_id") }}
 from posted

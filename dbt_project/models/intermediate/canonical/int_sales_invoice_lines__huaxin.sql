@@ -34,6 +34,8 @@ select
     invoice_lines.invoice_amount_tax_cny,
     invoice_lines.invoice_amount_gross_cny,
     invoice_lines.draft_amount_net_cny,
+    -- it buys and sells with no other company of the group
+    false as is_intercompany,
     {{ of_company("HX") }},
     {{ provenance("hx_finance", "invoice_line", "invoice_lines.invoice_line_id") }}
 from invoice_lines

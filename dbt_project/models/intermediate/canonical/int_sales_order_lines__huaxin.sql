@@ -70,6 +70,8 @@ select
     order_lines.order_amount_net_cny,
     cast(coalesce(fulfilments.shipped_qty_base, 0) as decimal(18, 4)) as shipped_qty_base,
     cast(coalesce(fulfilments.open_qty_base, 0) as decimal(18, 4)) as open_qty_base,
+    -- it buys and sells with no other company of the group
+    false as is_intercompany,
     {{ provenance("hx_sales", "sale_line", "order_lines.line_id") }}
 from order_lines
 left join fulfilments on order_lines.line_id = fulfilments.sales_line_id

@@ -1,4 +1,4 @@
-"""Every expectation and every identity as an asset check; strong ones stop what comes after."""
+"""Every expectation, every type and every identity as an asset check; strong ones stop what comes after."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,6 +9,9 @@ from expectations.suite import read_suites
 from pipelines.assets import WAREHOUSE_POOL, run_id
 from pipelines.log import StepLog
 from tieout import refresh
+from tieout.metrics.definitions import read_yaml
+from tieout.metrics.marts import read_marts
+from tieout.metrics.mixing import fact_checks
 from tieout.settings import settings
 from tieout.tie.claims import read_claims
 
@@ -42,13 +45,30 @@ def _identity_specs() -> dict[str, dg.AssetCheckSpec]:
     }
 
 
+def _type_specs() -> dict[str, dg.AssetCheckSpec]:
+    """What the facts must keep so that measures have the types they say, by the rule's name; all are strong."""
+    models = settings().dbt_project / "models"
+    return {
+        f"{check.fact}.{check.check_id}": dg.AssetCheckSpec(
+            check.check_id,
+            asset=dg.AssetKey(["marts", check.fact]),
+            description=check.title,
+            blocking=True,
+            metadata={"owner": check.owner},
+        )
+        for check in fact_checks(read_yaml(models / "metrics"), read_marts(models))
+    }
+
+
 def suite_and_identity_checks() -> dg.AssetChecksDefinition:
     """One step for all of them: Great Expectations is imported once."""
-    specs = {**_suite_specs(), **_identity_specs()}
+    specs = {**_suite_specs(), **_type_specs(), **_identity_specs()}
 
     @dg.multi_asset_check(name="verify", specs=list(specs.values()), pool=WAREHOUSE_POOL)
     def verify(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         said = refresh.verify(settings(), StepLog(context.log), run_id(context), datetime.now(UTC))
+        if nothing := [rule for rule in said.rules if rule.name not in specs]:
+            raise dg.Failure("\n".join(map(str, nothing)))  # nothing was checked at all
         for rule in said.rules:
             spec = specs[rule.name]
             yield dg.AssetCheckResult(

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from tests.warehouse.test_identities import SHIPPED_IS_INVOICED
 from tieout.ingest.ledger import ensure_ledger
+from tieout.settings import Settings
 from tieout.tie import cases, generate, results
 from tieout.tie.claims import Claim
 
@@ -175,7 +176,7 @@ def test_a_case_is_asked_for_by_owner_and_by_id(books):
 def test_the_command_shows_the_case_keeps_notes_and_answers_with_its_exit_code(tmp_path, monkeypatch):
     from tieout.cli import app
 
-    monkeypatch.setenv("TIEOUT_HOME", str(tmp_path))
+    monkeypatch.setattr("tieout.settings.settings", lambda: Settings(home=tmp_path))
     books = Books(str(tmp_path / "warehouse.duckdb"))
     books.keep(A=None, B="100")
     [item] = books.run()

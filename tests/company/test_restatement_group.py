@@ -120,7 +120,7 @@ def test_each_cause_amounts_to_what_the_files_say(edited):
     found = dict(
         edited.company.rows(
             "select cause, sum(amount) from ops.restatement where metric_name = ? and dim_set = 'all'"
-            " and period_start = ?",
+            " and period_start = ? group by cause",
             METRIC,
             f"{MONTH}-01",
         )
@@ -158,7 +158,8 @@ def test_the_ledger_holds_what_is_published_now_and_nothing_twice(edited):
         "select count(*) from (from ops.published_number where publish_to is null and time_grain = 'month') as kept"
         " full join (from metrics.metric_values where time_grain = 'month') as now"
         " on kept.metric_name = now.metric_name and kept.dim_set = now.dim_set and kept.dims = now.dims"
-        " and kept.period_start = now.period_start"
+        # a draft has no date
+        " and kept.period_start is not distinct from now.period_start"
         " where kept.value is distinct from now.value"
     )
     assert differing == 0

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tieout.transform.graph import reached
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,11 @@ def origins(manifest: Path, relations: Iterable[str]) -> dict[str, Origin]:
     for relation in relations:
         if relation not in by_name:
             continue
-        below = _closure(by_name[relation], lambda key: _parents(nodes, key))
+        below = reached([by_name[relation]], lambda key: _parents(nodes, key))
         used = {name for key in below if key in nodes for name in nodes[key]["depends_on"].get("macros", [])}
         own = {
             name
-            for first in used
-            for name in _closure(first, lambda key: _parents(macros, key, "macros"))
+            for name in reached(used, lambda key: _parents(macros, key, "macros"))
             if name in macros and macros[name]["package_name"] == said["metadata"]["project_name"]
         }
         text = [
@@ -65,13 +66,3 @@ def _parents(nodes: Mapping[str, dict], key: str, kind: str = "nodes") -> list[s
     if key not in nodes or nodes[key].get("language") == "python":
         return []
     return nodes[key]["depends_on"].get(kind, [])
-
-
-def _closure(start: str, parents: Callable[[str], Iterable[str]]) -> set[str]:
-    found, waiting = {start}, [start]
-    while waiting:
-        for key in parents(waiting.pop()):
-            if key not in found:
-                found.add(key)
-                waiting.append(key)
-    return found

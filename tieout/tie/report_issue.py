@@ -24,6 +24,7 @@ from tieout.tie.report_certificate import (
 from tieout.tie.report_certificate import again as computed_again
 from tieout.tie.report_known import known_now, known_then
 from tieout.tie.reports import Report, ReportError, read_reports, require_known
+from tieout.transform.dbt import target
 
 if TYPE_CHECKING:
     import duckdb
@@ -64,7 +65,7 @@ def reports_of(settings: Settings) -> tuple[tuple[Report, ...], Lineage]:
     reports = read_reports(folder(settings))
     if not reports:
         return (), Lineage({}, {})
-    made = lineage(settings.home / "dbt" / "manifest.json")
+    made = lineage(target(settings) / "manifest.json")
     require_known(
         reports,
         metrics=set(made.tables),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Collection
 from pathlib import Path
+
+from tieout.transform.graph import reached
 
 
 def built_from(manifest: Path, sources: Collection[str]) -> frozenset[str]:
@@ -19,15 +20,12 @@ def built_from(manifest: Path, sources: Collection[str]) -> frozenset[str]:
     said = json.loads(manifest.read_text(encoding="utf-8"))
     children: dict[str, list[str]] = said["child_map"]
     wanted = {f"raw_{name}" for name in sources} | set(sources)
-    queue = deque(
+    starts = {
         key
         for key, node in said["sources"].items()
         if node["source_name"] in wanted or node["schema"] in wanted
+    }
+    below = reached(
+        starts, lambda key: [child for child in children.get(key, []) if child.startswith("model.")]
     )
-    seen: set[str] = set()
-    while queue:
-        for child in children.get(queue.popleft(), []):
-            if child.startswith("model.") and child not in seen:
-                seen.add(child)
-                queue.append(child)
-    return frozenset(said["nodes"][key]["name"] for key in seen)
+    return frozenset(said["nodes"][key]["name"] for key in below - starts)

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tieout.transform.graph import reached
+
 # Rules of matching are read by the models of this schema; dbt knows of them only the SQL.
 _MASTER = "master"
 
@@ -38,17 +40,14 @@ def model_fingerprints(manifest: Path, project: Path) -> dict[str, str]:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
+    def is_ours(macro: str) -> bool:
+        return macro in macros and not macros[macro]["package_name"].startswith("dbt")
+
     def macros_of(names: list[str]) -> set[str]:
-        found: set[str] = set()
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            macro = macros.get(name)
-            # dbt's own macros change with dbt's version alone
-            if macro is None or name in found or macro["package_name"].startswith("dbt"):
-                continue
-            found.add(name)
-            waiting += macro["depends_on"]["macros"]
+        # dbt's own macros change with dbt's version alone
+        found = reached(
+            filter(is_ours, names), lambda name: filter(is_ours, macros[name]["depends_on"]["macros"])
+        )
         return {f"{name} {hashlib.sha256(macros[name]['macro_sql'].encode()).hexdigest()}" for name in found}
 
     def parts(key: str) -> frozenset[str]:

@@ -115,7 +115,8 @@ def _modules(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 def _rules(con: duckdb.DuckDBPyConnection) -> None:
     from tieout.cli.show import heading, table
-    from tieout.cli.tie import identity_table
+    from tieout.cli.tie import company_table
+    from tieout.tie.results import identity_results
     from tieout.tie.verdict import last_verified_run, verdict
 
     run = last_verified_run(con)
@@ -129,7 +130,7 @@ def _rules(con: duckdb.DuckDBPyConnection) -> None:
             [("!" if rule.blocks else "~", rule.title, rule.detail, rule.owner) for rule in off],
         )
     heading("Identities between departments")
-    identity_table(con, brief=True)
+    company_table(con, identity_results(con))
     print(
         "  ✓ equal in every group  ≈ every cent of the difference has a cause  ✗ something is left unexplained"
     )

@@ -75,7 +75,7 @@ def tie(
             if only is not None:
                 identity_table(con, only=only)
             elif asked is None and not everything:
-                _company(con, results)
+                company_table(con, results)
             elif asked is None or of_process:
                 identity_table(con, process=asked, brief=asked is None)
             else:
@@ -111,7 +111,7 @@ def _certified(con: duckdb.DuckDBPyConnection, report: str) -> None:
         print(f"  - {reason.zh} / {reason.en}")
 
 
-def _company(con: duckdb.DuckDBPyConnection, results: list[IdentityResult]) -> None:
+def company_table(con: duckdb.DuckDBPyConnection, results: list[IdentityResult]) -> None:
     """One line per process and company, what is broken by name, and how much of it all ties out."""
     from tieout.cli.show import heading, table, text
     from tieout.tie.results import rates, unexplained_amounts

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # command line only show it.
 _MAKING = ("doors", "ingest", "master_data", "metrics", "privacy", "tie", "transform")
 DEFINING = ("sources", "dbt_project", "expectations", *(f"tieout/{part}" for part in _MAKING))
+# Who agreed to a definition and to which numbers does not make them.
+_ASIDE = {"target", "logs", "metric_versions"}
 _SUFFIXES = {".py", ".sql", ".yml", ".yaml", ".csv"}
 
 
@@ -45,7 +47,7 @@ def definition_version(project: Path) -> str:
     digest = hashlib.sha256()
     for folder in DEFINING:
         for path in sorted((project / folder).rglob("*")):
-            if path.suffix in _SUFFIXES and not {"target", "logs"} & set(path.relative_to(project).parts):
+            if path.suffix in _SUFFIXES and not _ASIDE & set(path.relative_to(project).parts):
                 digest.update(str(path.relative_to(project)).encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import shutil
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tieout.metrics import agreed_numbers
+from tieout.metrics.agreed_numbers import Numbers
 from tieout.metrics.approve import (
     ApprovalError,
     approve,
@@ -16,8 +21,10 @@ from tieout.metrics.approve import (
     first_versions,
     folder,
     history,
+    keep,
     new_key,
     objections,
+    rewritten,
     trust,
 )
 from tieout.metrics.definitions import Definitions, read_yaml
@@ -62,9 +69,11 @@ def agree(
     key: str | None = None,
     reason: str = "drafts count from now on",
     metric: str = METRIC,
+    numbers: Numbers | None = None,
 ):
     return approve(
         dbt, read(dbt), metric, by=by, key=dbt.parent / f"{key or by}.key", reason=reason, today=DAY, movement=None,
+        numbers=numbers,
     )  # fmt: skip
 
 
@@ -190,3 +199,100 @@ def test_a_key_file_is_private_and_never_overwritten(project, tmp_path):
         new_key(file)
     assert file.read_bytes() == before
     assert "PRIVATE" not in approvers_file(project).read_text(encoding="utf-8")
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def numbers(november: str, data: str = "d1", product: str = "p1") -> Numbers:
+    cells = {("2025-11", ("HX",)): Decimal(november), ("", ("–",)): Decimal("0.5")}
+    return Numbers(data, ("company_code",), cells, {"product_code": product})
+
+
+def moves(dbt: Path, after: Numbers | None):
+    kept = agreed_numbers.read(dbt, METRIC)
+    assert kept is not None
+    return agreed_numbers.moved(read(dbt), METRIC, kept, after)
+
+
+def test_numbers_that_move_below_a_definition_need_the_owner_as_well(project):
+    keep(project, METRIC, numbers("100.00"))
+    assert refused(project) == {} and moves(project, numbers("100")) is None
+    found = moves(project, numbers("90.25"))
+    assert [(item.period, item.member, item.before, item.after) for item in found.movements] == [
+        ("2025-11", "HX", Decimal(100), Decimal("90.25"))
+    ]
+    assert (found.total, found.others) == (Decimal("-9.75"), ())
+    with pytest.raises(ApprovalError, match="other numbers of the same data"):
+        keep(project, METRIC, numbers("90.25"))
+    with pytest.raises(ApprovalError, match="does not speak for its owner sales"):
+        agree(project, "li", numbers=numbers("90.25"))
+    assert moves(project, numbers("100")) is None, "what was refused left the numbers alone"
+    entry = agree(project, numbers=numbers("90.25"), reason="returns were counted twice")
+    assert entry.changed == "the same definition on other SQL"
+    assert moves(project, numbers("90.25")) is None and refused(project) == {}
+    with pytest.raises(ApprovalError, match="already agreed"):
+        agree(project, numbers=numbers("90.25"))
+
+
+def test_a_split_that_moves_while_its_sum_stays_is_named(project):
+    keep(project, METRIC, numbers("100"))
+    found = moves(project, numbers("100", product="p2"))
+    assert (found.movements, found.others) == ((), ("product_code",))
+
+
+def test_a_metric_that_says_nothing_any_more_lost_its_numbers(project):
+    keep(project, METRIC, numbers("100"))
+    assert moves(project, None).total == Decimal("-100.5")
+
+
+def test_numbers_edited_by_hand_or_taken_away_are_refused(project):
+    keep(project, METRIC, numbers("100"))
+    file = agreed_numbers.file(project, METRIC)
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("HX,100", "HX,101"), encoding="utf-8")
+    assert "other numbers than those founders agreed to" in refused(project)[METRIC]
+    file.write_text(text.replace("HX,100", "HX,hundred"), encoding="utf-8")
+    assert "not understood" in refused(project)[METRIC]
+    file.unlink()
+    assert "is gone" in refused(project)[METRIC]
+
+
+def test_numbers_of_other_data_are_kept_without_a_signature(project):
+    keep(project, METRIC, numbers("100"))
+    agree(project, numbers=numbers("90"))
+    keep(project, METRIC, numbers("7", data="d2"))
+    assert refused(project) == {} and moves(project, numbers("7", data="d2")) is None
+
+
+def test_history_that_is_rewritten_is_named(project):
+    def histories() -> dict:
+        return {path.stem: history(project, path.stem) for path in folder(project).glob("*.yaml")}
+
+    drop_filter(project)
+    agree(project)
+    then, known = histories(), read(project).metrics
+    agree(project, metric=AVERAGE)
+    keep(project, "sales_order_line_count", numbers("3"))
+    assert rewritten(histories(), then, known) == [], "versions may be added, and numbers to a first one"
+    (folder(project) / f"{METRIC}.yaml").unlink()
+    first_versions(project, read(project), "founders", DAY)
+    assert refused(project) == {}, "by itself the new file looks well"
+    assert [item.metric for item in rewritten(histories(), then, known)] == [METRIC]
+    assert rewritten(histories(), then, set(known) - {METRIC}) == []
+
+
+AMOUNTS = st.decimals(min_value=-(10**20), max_value=10**20, places=8)
+WORDS = st.text(st.characters(exclude_characters="\r\0", exclude_categories=["Cs"]), min_size=1)
+
+
+@given(
+    cells=st.dictionaries(
+        st.tuples(st.sampled_from(["2025-11", "2026-01", ""]), st.tuples(WORDS, WORDS)), AMOUNTS
+    )
+)
+def test_numbers_are_read_as_they_were_written(tmp_path_factory, cells):
+    dbt = tmp_path_factory.mktemp("dbt")
+    wrote = Numbers("d1", ("base_uom_code", "company_code"), cells, {"all": "a", "product_code": "b"})
+    agreed_numbers.write(dbt, METRIC, wrote)
+    assert agreed_numbers.read(dbt, METRIC) == wrote

@@ -16,6 +16,7 @@ app = typer.Typer(
     [bold]tieout metrics published[/bold]     every value one number ever had
     [bold]tieout metrics diff[/bold]          how far each number would move if the definitions as edited were taken
     [bold]tieout metrics approve[/bold]       agree to that, signed
+    [bold]tieout metrics numbers[/bold]       whether the same data still says the numbers that were agreed to
     [bold]tieout metrics versions[/bold]      the definitions one metric had, since when, and who agreed""",
 )
 
@@ -170,10 +171,7 @@ def diff(
     from tieout.metrics.errors import MetricError
     from tieout.settings import settings
 
-    try:
-        bound = Decimal(limit)
-    except InvalidOperation:
-        raise CommandError(f"--limit {limit}: say an amount, for example 1000.00") from None
+    bound = _amount(limit)
     try:
         found = differences(settings(), rev, to, against, tuple(metric or ()), definitions_only)
     except MetricError as error:
@@ -192,26 +190,27 @@ def approve(
         bool, typer.Option("--new", help="Write the first version of every metric that has none.")
     ] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="Agree to every metric that changed, and to new ones.")
+        bool, typer.Option("--all", help="Agree to all you speak for that changed, and to new ones.")
     ] = False,
     effective: Annotated[
         str | None, typer.Option(help="Holds from this day on, 2026-01-01; left out: today.")
     ] = None,
     key: Annotated[Path | None, typer.Option(help="Your private key; left out: ~/.tieout/NAME.key.")] = None,
 ) -> None:
-    """Agree to a definition as it is written now: measure what moves, write its version, sign it.
+    """Agree to a definition as it is written now, and to its numbers: measure what moves, write its version, sign it.
 
     \b
     tieout metrics approve sales_order_amount_net --by wang --reason "drafts were never orders"
     tieout metrics approve --new --by founders     first versions of new metrics: owner and agreed_by, no signature
     tieout metrics approve --all --by wang --reason "rates of the central bank from 2026 on"
 
-    `tieout sync --check` fails as long as a metric's definition is another one than was agreed to.
+    `--all` agrees to what you speak for and lists the rest. `tieout sync --check` fails as long as a metric's
+    definition is another one than was agreed to, `tieout metrics numbers` as long as its numbers are.
     """
     from datetime import date
 
     from tieout.cli.errors import CommandError
-    from tieout.cli.metrics_diff import approve_changes, approve_new
+    from tieout.cli.metrics_agree import approve_changes, approve_new
     from tieout.metrics.errors import MetricError
     from tieout.settings import settings
 
@@ -270,9 +269,50 @@ def key(
 
 
 @app.command()
+def numbers(
+    metric: Annotated[str | None, typer.Argument(help="One metric, month by month; left out: all.")] = None,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", help="Keep the numbers of new metrics, or of other data, to compare with later."
+        ),
+    ] = False,
+    limit: Annotated[str, typer.Option(help="Movements up to this amount need no approval.")] = "0.00",
+) -> None:
+    """Whether the same data still says the numbers that were agreed to, whatever changed in SQL, contracts or code.
+
+    \b
+    tieout metrics numbers                              what moved, of which owner, by how much
+    tieout metrics numbers revenue_amount_net           month by month
+    tieout metrics numbers --keep                       of a new metric, or after the data of the company changed
+
+    The numbers lie in dbt_project/metric_versions/METRIC.csv, and the last version of each metric answers for them. They
+    are those of the sample company of `tieout demo`; keep your own company's for your own checks.
+    Exit code: 0 as agreed to; 1 something moved by more than --limit; 3 there is nothing to compare with.
+    """
+    import sys
+
+    from tieout.cli.errors import CommandError
+    from tieout.cli.metrics_agree import show_numbers
+    from tieout.metrics.errors import MetricError
+    from tieout.settings import settings
+
+    try:
+        sys.exit(show_numbers(settings(), metric, keep=keep, limit=_amount(limit)))
+    except MetricError as error:
+        raise CommandError(str(error)) from None
+
+
+@app.command()
 def versions(
     metric: Annotated[
         str | None, typer.Argument(help="The metric; left out: the last version of every one.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REV", help="Check that nothing agreed to in this revision was edited or taken out."
+        ),
     ] = None,
 ) -> None:
     """The definitions a metric had: since when, what changed, how far its numbers moved, who agreed.
@@ -280,11 +320,30 @@ def versions(
     \b
     tieout metrics versions
     tieout metrics versions sales_order_amount_net
+    tieout metrics versions --since origin/main        for the check of a change: exit code 1 if history was rewritten
     """
-    from tieout.cli.metrics_diff import show_versions
+    import sys
+
+    from tieout.cli.errors import CommandError
+    from tieout.cli.metrics_agree import show_rewritten, show_versions
+    from tieout.metrics.errors import MetricError
     from tieout.settings import settings
 
-    show_versions(settings(), metric)
+    try:
+        if since:
+            sys.exit(show_rewritten(settings(), since))
+        show_versions(settings(), metric)
+    except MetricError as error:
+        raise CommandError(str(error)) from None
+
+
+def _amount(words: str) -> Decimal:
+    from tieout.cli.errors import CommandError
+
+    try:
+        return Decimal(words)
+    except InvalidOperation:
+        raise CommandError(f"--limit {words}: say an amount, for example 1000.00") from None
 
 
 def _blank(value: object) -> str:

@@ -3,21 +3,27 @@
 A metric's first version names its owner and those who agreed. Every later one is signed (Ed25519) by somebody the
 owner's department trusts (`dbt_project/access/approvers.yaml`): over the metric, the version before, the new one, what
 changed in words, the movement as measured, and the reason. So a definition that is edited without its owner's knowledge
-has no entry, and an entry that is edited has no valid signature; `tieout sync --check` refuses both.
+has no entry, and an entry that is edited has no valid signature; `tieout sync --check` refuses both. A definition can
+also stay while a model below it moves its numbers: a version carries the digest of the numbers it was agreed to with
+(`tieout.metrics.agreed_numbers`), on the data of the reference company.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tieout.metrics import agreed_numbers
+from tieout.metrics.agreed_numbers import Numbers
 from tieout.metrics.definitions import Definitions
 from tieout.metrics.diff import MetricDiff
 from tieout.metrics.diff_words import in_words, said
@@ -25,6 +31,7 @@ from tieout.metrics.errors import MetricError, unknown
 from tieout.whole import write_whole
 
 FIRST = "first version"
+BELOW = "the same definition on other SQL"
 _HEADER = "# Versions of this definition, oldest first. Written and signed by `tieout metrics approve`; do not edit.\n"
 
 
@@ -56,8 +63,17 @@ class Measured(BaseModel):
     largest: Largest | None = None
 
 
+class Agreed(BaseModel):
+    """Which numbers were agreed to: those of this data, with this digest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str
+    digest: str
+
+
 class Entry(BaseModel):
-    """One version of one definition."""
+    """One version of one definition, or of what is below it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -68,6 +84,7 @@ class Entry(BaseModel):
     owner: str = Field(min_length=1)
     agreed_by: tuple[str, ...] = Field(min_length=1)
     movement: Measured | None = None
+    numbers: Agreed | None = None
     approved_by: str = Field(min_length=1)
     approved_on: date
     reason: str = ""
@@ -193,6 +210,27 @@ def _objection(
             f"See what moves: `tieout metrics diff --metric {name}`; its owner ({last.owner}) agrees with "
             f"`tieout metrics approve {name} --by NAME --reason …`"
         )
+    return _other_numbers(dbt_project, name, last)
+
+
+def _other_numbers(dbt_project: Path, name: str, last: Entry) -> str | None:
+    """Whether the kept numbers are those the last version was agreed to with; numbers of other data say nothing of it."""
+    if last.numbers is None:
+        return None
+    path = agreed_numbers.file(dbt_project, name)
+    try:
+        kept = agreed_numbers.read(dbt_project, name)
+    except agreed_numbers.NumbersError as error:
+        return str(error)
+    if kept is None:
+        return (
+            f"{path.name}, its numbers as agreed to on {last.approved_on}, is gone. Take it from git again."
+        )
+    if kept.data == last.numbers.data and kept.digest != last.numbers.digest:
+        return (
+            f"{path.name} holds other numbers than those {last.approved_by} agreed to on {last.approved_on}. "
+            f"Take it from git again, or agree to them: `tieout metrics approve {name} --by NAME --reason …`"
+        )
     return None
 
 
@@ -220,6 +258,8 @@ def invalid(name: str, before: Entry, entry: Entry, trusted: Mapping[str, Approv
 
 def _signed(name: str, before: Entry, entry: Entry) -> bytes:
     content = entry.model_dump(mode="json", exclude={"signature"})
+    if entry.numbers is None:
+        del content["numbers"]  # versions signed before numbers were kept
     text = {"metric": name, "after": before.version, "after_signature": before.signature, **content}
     return json.dumps(text, ensure_ascii=False, sort_keys=True).encode()
 
@@ -255,13 +295,15 @@ def approve(
     reason: str,
     today: date,
     movement: Measured | None,
+    numbers: Numbers | None = None,
     effective_from: date | None = None,
 ) -> Entry:
-    """Agree to a metric's definition as it is written now: add its entry, signed.
+    """Agree to a metric's definition as it is written now, and to its numbers: add its entry, signed.
 
     Args:
         key: File of the approver's private key.
         movement: How far its numbers move; None if that cannot be known.
+        numbers: What the metric says now of the reference company; kept with the version. None if that cannot be known.
 
     Raises: ApprovalError; nothing is written.
     """
@@ -273,7 +315,8 @@ def approve(
             f"{name} has no version yet; a first one needs no signature: `tieout metrics approve --new --by {by}`"
         )
     last, meta = entries[-1], definitions.metric(name).meta
-    if last.version == definitions.version(name):
+    same = last.version == definitions.version(name)
+    if same and (numbers is None or numbers == agreed_numbers.read(dbt_project, name)):
         raise ApprovalError(
             f"{name} is already agreed to in this version, by {last.approved_by}. Nothing was written."
         )
@@ -281,16 +324,64 @@ def approve(
         raise ApprovalError("say why: --reason …. Nothing was written.")
     says = said(definitions, name)
     entry = Entry(
-        version=definitions.version(name), effective_from=effective_from or today, changed=in_words(last.says, says),
+        version=definitions.version(name), effective_from=effective_from or today,
+        changed=BELOW if same else in_words(last.says, says),
         says=says, owner=meta.owner, agreed_by=meta.agreed_by, movement=movement,
-        approved_by=by, approved_on=today, reason=reason.strip(),
+        numbers=Agreed(data=numbers.data, digest=numbers.digest) if numbers else None, approved_by=by, approved_on=today, reason=reason.strip(),
     )  # fmt: skip
     signed = entry.model_copy(update={"signature": _sign(key, _signed(name, last, entry))})
     wrong = invalid(name, last, signed, approvers(dbt_project))
     if wrong:
         raise ApprovalError(f"{name}: {wrong}. Nothing was written.")
+    # A kill in between leaves numbers that no version speaks of: the check says so, and agreeing again mends it.
+    if numbers is not None:
+        agreed_numbers.write(dbt_project, name, numbers)
     _write(dbt_project, name, (*entries, signed))
     return signed
+
+
+def keep(dbt_project: Path, name: str, numbers: Numbers) -> None:
+    """Keep numbers nobody has to sign for: of a first version that has none yet, or of other data.
+
+    Raises: ApprovalError if numbers of the same data are kept, and are others.
+    """
+    kept = agreed_numbers.read(dbt_project, name)
+    if kept is not None and kept.data == numbers.data and kept != numbers:
+        raise ApprovalError(
+            f"{name} says other numbers of the same data than were agreed to. Nothing was written. "
+            f"Its owner agrees with `tieout metrics approve {name} --by NAME --reason …`"
+        )
+    agreed_numbers.write(dbt_project, name, numbers)
+    entries = history(dbt_project, name)
+    if len(entries) == 1 and entries[0].signature is None:
+        said = Agreed(data=numbers.data, digest=numbers.digest)
+        _write(dbt_project, name, (entries[0].model_copy(update={"numbers": said}),))
+
+
+def rewritten(
+    now: Mapping[str, tuple[Entry, ...]], then: Mapping[str, tuple[Entry, ...]], defined: Iterable[str]
+) -> list[Objection]:
+    """Metrics whose versions of an earlier revision are not the beginning of those of today: somebody edited history.
+
+    Args:
+        now, then: Versions by metric; what is kept of a first version's numbers may be added later.
+        defined: Metrics there are today; one that is gone may take its versions with it.
+    """
+    found = []
+    for name in sorted(then.keys() & set(defined)):
+        for was, entry in zip_longest(then[name], now.get(name, ())[: len(then[name])]):
+            if entry is None or _bare(entry) != _bare(was):
+                message = (
+                    f"version {was.version} of {was.effective_from}, which {was.approved_by} agreed to, was edited or "
+                    f"taken out. Versions are only added: take {name}.yaml from git again"
+                )
+                found.append(Objection(name, message))
+                break
+    return found
+
+
+def _bare(entry: Entry) -> dict[str, Any]:
+    return entry.model_dump(exclude={"numbers"} if entry.signature is None else None)
 
 
 def measured(moved: MetricDiff | None, publish: str) -> Measured:

@@ -233,10 +233,10 @@ def _print_moved(moved: list[Moved], *, month_by_month: bool) -> None:
             ],
         )  # fmt: skip
     for item in moved:
-        if item.others:
-            print(
-                f"{item.metric} moves by {', '.join(item.others)}, too: `tieout metrics diff REV` shows where"
-            )
+        # A coarser split moves with the finer one that is shown.
+        shown = {"all", *(item.movements[0].dim_set.split(",") if item.movements else ())}
+        if others := [name for name in item.others if not (item.movements and set(name.split(",")) <= shown)]:
+            print(f"{item.metric} moves by {', '.join(others)}, too: `tieout metrics diff REV` shows where")
         if item.touches:
             print(f"{item.metric} is read by: {', '.join(item.touches)}")
         if month_by_month:

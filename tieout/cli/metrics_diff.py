@@ -146,14 +146,31 @@ def ends(most: Movement | None) -> tuple[Decimal | None, Decimal | None]:
 
 
 def _agreed(settings: Settings, item: MetricDiff) -> bool:
-    """Whether the side that would take over is the version that was agreed to last, validly; other SQL is not."""
+    """Whether what would take over was agreed to last, validly: the definition; of other SQL, the numbers."""
     from tieout.metrics.approve import approvers, history, invalid
 
-    if item.status != "changed":
-        return False
     entries = history(settings.dbt_project, item.metric)
-    if not entries or entries[-1].version != item.new_version:
+    if len(entries) < 2 or entries[-1].version != item.new_version:
+        return False
+    if item.status != "changed" and not (item.status == "data" and _kept(settings, item)):
         return False
     trusted = approvers(settings.dbt_project)
-    pairs = pairwise(entries)
-    return len(entries) > 1 and not any(invalid(item.metric, was, now, trusted) for was, now in pairs)
+    return not any(invalid(item.metric, was, now, trusted) for was, now in pairwise(entries))
+
+
+def _kept(settings: Settings, item: MetricDiff) -> bool:
+    """Whether the numbers that moved are, where they went to, those the last version answers for."""
+    from tieout.metrics import agreed_numbers
+    from tieout.metrics.approve import history
+
+    last, kept = (
+        history(settings.dbt_project, item.metric)[-1],
+        agreed_numbers.read(settings.dbt_project, item.metric),
+    )
+    if kept is None or last.numbers is None or last.numbers.digest != kept.digest:
+        return False
+    now = {agreed_numbers.spot(*cell): value for cell, value in kept.cells.items()}
+    went = [
+        one for one in item.movements if one.dim_set == (",".join(kept.by) or "all") and one.period != "all"
+    ]
+    return bool(went) and all(now.get((one.period, one.member)) == one.after for one in went)

@@ -80,6 +80,11 @@ class Moved(MetricDiff):
     others: tuple[str, ...] = ()
 
 
+def spot(month: str, members: tuple[str, ...]) -> tuple[str, str]:
+    """A cell as differences name it: period and member."""
+    return month or "without a date", " · ".join(members)
+
+
 def plain(value: Decimal) -> str:
     """Without an exponent or zeros at the end: 100, 0.5."""
     text = f"{value:f}"
@@ -152,7 +157,7 @@ def said(con: duckdb.DuckDBPyConnection, metrics: Iterable[str] = ()) -> dict[st
     ).fetchall():
         members = json.loads(dims)
         place = tuple(_NONE if members[name] is None else str(members[name]) for name in sorted(members))
-        found[metric][by][month or "", place] = value
+        found[metric][by][month or "", place] = Decimal(plain(value))
     data = data_id(con)
     return {metric: _numbers(data, sets) for metric, sets in found.items()}
 
@@ -193,7 +198,7 @@ def moved(
     else:
         others.append(split)
     movements = [
-        Movement(split, month or "without a date", " · ".join(members), was, is_)
+        Movement(split, *spot(month, members), was, is_)
         for month, members in places
         if (was := before.cells.get((month, members))) != (is_ := now.cells.get((month, members)))
     ]

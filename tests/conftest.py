@@ -108,6 +108,7 @@ TOGETHER = {
     "test_master_data.py": "group",
     "test_metric_doors.py": "group",
     "test_metric_facts.py": "group",
+    "test_metric_numbers.py": "group",
     "test_receipts_group.py": "group",
     "test_metric_tampering.py": "group",
     "test_restatement_group.py": "group",

@@ -195,7 +195,8 @@ class DingTalk(Emulator):
             raise Refusal(_new("instanceIdError", "审批实例不存在", 400))
         row = found[0]
         tasks = self.rows("task", '"instance" = ?', (row["id"],))
-        days = Decimal(row["leave_days"]) if row["leave_days"] is not None else None
+        begin, length = (self.today("instance", name) for name in ("leave_begin", "leave_days"))
+        days = Decimal(row[length.name]) if row[length.name] is not None else None
         form = [
             {
                 "id": "DDHolidayField-A",
@@ -204,19 +205,24 @@ class DingTalk(Emulator):
                 "value": "年假",
             },
             {
-                "id": "DDDateRange-B",
-                "name": "开始日期",
+                "id": "DDDateRange-B" + begin.name.removeprefix("leave_begin"),
+                "name": begin.title,
                 "componentType": "DDDateField",
-                "value": row["leave_begin"],
+                "value": row[begin.name],
             },
-            {"id": "NumberField-C", "name": "天数", "componentType": "NumberField", "value": json_text(days)},
+            {
+                "id": "NumberField-C" + length.name.removeprefix("leave_days"),
+                "name": length.title,
+                "componentType": "NumberField",
+                "value": json_text(days),
+            },
         ]
         operations = [
             {"userId": task["userId"], "date": self._time(task["finishTime"]), "type": "EXECUTE_TASK_NORMAL", "result": task["result"],
              "remark": "", "showName": task["showName"], "activityId": task["activityId"]}
             for task in tasks if task["finishTime"]
         ]  # fmt: skip
-        shown = {key: value for key, value in row.items() if key not in COLUMNS}
+        shown = {key: value for key, value in row.items() if key not in {*COLUMNS, begin.name, length.name}}
         shown |= {
             **{name: self._time(row[name]) for name in ("createTime", "finishTime") if row[name]},
             "approverUserIds": [task["userId"] for task in tasks],

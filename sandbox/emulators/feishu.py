@@ -159,20 +159,22 @@ class Feishu(Emulator):
             raise Refusal(Reply({"code": 1390003, "msg": "instance code not found"}, 400))
         row = found[0]
         tasks = self.rows("task", "instance_code = ?", (code,), order="place")
+        # Whoever edits a form puts a new widget into the place of the old one.
+        title, amount, reference = (self.today("instance", name) for name in ("title", "amount", "reference"))
         form = [
-            {"id": "widget_title", "name": "事由", "type": "textarea", "value": row.pop("title")},
+            {"id": f"widget_{title.name}", "name": "事由", "type": "textarea", "value": row.pop(title.name)},
             {
-                "id": "widget_amount",
+                "id": f"widget_{amount.name}",
                 "name": "金额",
                 "type": "amount",
-                "value": _number(row.pop("amount")),
+                "value": _number(row.pop(amount.name)),
                 "ext": "CNY",
             },
             {
-                "id": "widget_reference",
+                "id": f"widget_{reference.name}",
                 "name": "关联单号",
                 "type": "input",
-                "value": row.pop("reference") or "",
+                "value": row.pop(reference.name) or "",
             },
         ]
         timeline = [{"type": "START", "create_time": _ms(row["start_time"]), "user_id": row["user_id"]}]

@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sandbox.emulators.calls import Call, Refusal, Reply, json_text
 from sandbox.emulators.faults import Faults, Tally, read_faults
-from sandbox.store import Store, Table
+from sandbox.store import Field, Store, Table
 
 __all__ = ["Call", "Emulator", "Refusal", "Reply", "json_text", "serve_all", "serving"]
 
@@ -130,6 +130,11 @@ class Emulator(ABC):
         known = {names.get(item.name, item.name): item.name for item in self.store.tables[table].fields}
         return '"' + known[field].replace('"', '""') + '"'
 
+    def today(self, table: str, field: str) -> Field:
+        """A field of the store as it is called today."""
+        (known,) = (item for item in self.store.tables[table].fields if item.name == field)
+        return _renamed(known, self._names(table))
+
     def page(self, rows: list[dict[str, Any]], table: str) -> list[dict[str, Any]]:
         """One page of rows as it leaves: perhaps the last one again, or less than it should be, or more in each row."""
         faults = self.faults
@@ -191,7 +196,7 @@ class Emulator(ABC):
             return table
         return replace(
             table,
-            fields=tuple(replace(item, name=names.get(item.name, item.name)) for item in table.fields),
+            fields=tuple(_renamed(item, names) for item in table.fields),
             key=tuple(names.get(item, item) for item in table.key),
             link=names.get(table.link, table.link) if table.link else None,
         )
@@ -203,6 +208,16 @@ class Emulator(ABC):
         key = self.store.tables[table].key[0].replace('"', '""')
         marks = ", ".join("?" * len(late))
         return f'({where}) and "{key}" not in ({marks})', (*values, *late)
+
+
+def _renamed(field: Field, names: Mapping[str, str]) -> Field:
+    """A field under the name it has today; what people call it goes with it."""
+    new = names.get(field.name, field.name)
+    return (
+        replace(field, name=new, title=field.title + new.removeprefix(field.name))
+        if new != field.name
+        else field
+    )
 
 
 class _Server(ThreadingHTTPServer):

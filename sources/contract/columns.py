@@ -43,6 +43,17 @@ class DatedCode(Strict):
     valid_to: date | None = Field(default=None, alias="to")
 
 
+class ListHolds(Strict):
+    """What a JSON list of objects holds in every row: each of these values under the name, as `{id: amount}`.
+
+    Approvals come as a list of the widgets of a form. Somebody who edits the form puts another widget into the place
+    of one that a model reads, and the amount would silently be missing from then on.
+    """
+
+    by: str = Field(min_length=1, pattern=r"^\w+$")
+    each: tuple[str, ...] = Field(min_length=1)
+
+
 class Column(Strict):
     """One promised column and the rules a value must keep; a row that breaks one is quarantined.
 
@@ -58,6 +69,7 @@ class Column(Strict):
     values: tuple[str | int | DatedCode, ...] | None = None
     values_on: Identifier | None = None
     pattern: str | None = None
+    holds: ListHolds | None = None
     not_future: bool = False
     unit: str | None = None
     currency: str | None = None
@@ -75,6 +87,8 @@ class Column(Strict):
             if self.type != "text":
                 raise ValueError(f"pattern needs text, not {self.type}")
             re.compile(self.pattern)
+        if self.holds is not None and self.type != "text":
+            raise ValueError(f"holds needs text with a JSON list, not {self.type}")
         dated = any(
             isinstance(item, DatedCode) and (item.valid_from or item.valid_to) for item in self.values or ()
         )

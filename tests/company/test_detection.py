@@ -28,7 +28,7 @@ D = Decimal
 BILLS, ORDERS = "raw_hc_kingdee.receivable_line", "raw_hc_kingdee.sales_order_line"
 CHANGED = (
     BILLS, ORDERS, "raw_hc_kingdee.gl_voucher_line", "raw_hc_kingdee.payment_line", "raw_hc_feishu.payment_approval",
-    "raw_hc_u8.goods_receipt_line", "raw_hc_u8.other_issue", "raw_hc_shop.refund",
+    "raw_hc_u8.goods_receipt_line", "raw_hc_u8.delivery_line", "raw_hc_u8.other_issue", "raw_hc_shop.refund",
 )  # fmt: skip
 # A quiet invoice of one line, sent and paid, in the middle of the history: rules are planted on it one at a time.
 PLAIN = f"""
@@ -134,6 +134,59 @@ def test_one_order_of_another_customer_and_all_orders_of_one_are_told_apart(con,
 
     con.execute(f"update {ORDERS} set customer_code = ? where customer_code = ?", [other, customer])
     assert {kind for kind, _, _ in said("order")} == {"customer_under_the_code_of_another"}
+
+
+def test_an_invoice_lost_before_it_is_overdue_is_known_by_its_number(con, said) -> None:
+    """Nobody waits twenty days for it: the numbers before and after it are there, and one delivery lies between theirs."""
+    bill, shipment, gross = con.execute(
+        f"""select bill_no, any_value(source_no), sum(amount_gross) from {BILLS}
+        where bill_date between '2025-12-24' and '2025-12-29' and bill_no like 'YS2%' and source_no like 'CK%'
+        group by 1 having count(*) = 1 order by 1 limit 1"""
+    ).fetchone()
+
+    con.execute(f"delete from {BILLS} where bill_no = ?", [bill])
+
+    assert said("stock") == [("delivery_never_invoiced", shipment, D(gross).quantize(D("0.01")))]
+
+
+def test_goods_and_quantity_of_one_line_are_at_stake_once(con, said) -> None:
+    line, cost, other = con.execute(
+        """select l.line_id, l.cost, o.item_code from raw_hc_u8.delivery_line as l, raw_hc_u8.delivery_line as o
+        where l.quantity > 0 and o.item_code <> l.item_code order by l.line_id, o.line_id limit 1"""
+    ).fetchone()
+
+    con.execute(
+        "update raw_hc_u8.delivery_line set item_code = ?, quantity = quantity * 10, cost = cost * 10 where line_id = ?",
+        [other, line],
+    )
+
+    assert {(kind, amount) for kind, _, amount in said("stock")} == {
+        ("delivery_of_another_product", cost.quantize(D("0.01"))),
+        ("delivery_of_another_quantity", (9 * cost).quantize(D("0.01"))),
+    }
+
+
+def test_the_only_order_of_a_customer_under_another_code_makes_two_customers_one(con, said) -> None:
+    (customer,) = con.execute(
+        f"""select customer_code from {ORDERS} where order_no in (select order_no from {BILLS})
+        group by 1 order by count(distinct order_no), 1 limit 1"""
+    ).fetchone()
+    (order,) = con.execute(
+        f"select min(order_no) from {ORDERS} where customer_code = ? and order_no in (select order_no from {BILLS})",
+        [customer],
+    ).fetchone()
+    con.execute(f"delete from {ORDERS} where customer_code = ? and order_no <> ?", [customer, order])
+    (other,) = con.execute(
+        f"""select customer_code from {ORDERS} where customer_code <> ? and currency_code = 'CNY' and tax_percent = 13
+        order by line_id limit 1""",
+        [customer],
+    ).fetchone()
+
+    con.execute(f"update {ORDERS} set customer_code = ? where order_no = ?", [other, order])
+
+    assert ("customer_under_the_code_of_another", order) in {
+        (kind, subject) for kind, subject, _ in said("order")
+    }
 
 
 def test_orders_in_another_currency_or_at_another_rate_of_tax(con, said) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sources.contract.columns import ListHolds
 from tieout.fingerprint import table_hash
 from tieout.ingest.errors import SourceError
 
@@ -82,6 +83,30 @@ def test_a_row_that_breaks_a_rule_is_set_aside_with_its_place(tms, line, rule, w
         (rule, words, "运单_1.csv", 4, "logistics")
     ]
     assert len(tms.rows(CURRENT)) == 2
+
+
+def test_a_list_that_lost_an_item_is_set_aside_not_read_as_empty(tms):
+    column = tms.source.streams["waybill"].columns["currency"]
+    column = column.model_copy(update={"values": None, "holds": ListHolds(by="id", each=("amount", "title"))})
+    stream = tms.source.streams["waybill"]
+    stream = stream.model_copy(update={"columns": {**stream.columns, "currency": column}})
+    tms.source = tms.source.model_copy(update={"streams": {"waybill": stream}})
+    forms = {
+        "WB1": '[{""id"":""title""},{""id"":""amount"",""value"":3}]',
+        "WB2": '[{""id"":""title""},{""id"":""amount_2"",""value"":3}]',
+        "WB3": "[]",
+        "WB4": "amount and title",
+    }
+    tms.csv("运单_1.csv", *(f'{no},1,"{form}",2026-10-01' for no, form in forms.items()), "WB5,1,,2026-10-01")
+
+    tms.pull()
+
+    assert [no for no, _ in tms.rows(CURRENT)] == ["WB1", "WB5"]
+    assert tms.rows("select record_key, rule, reason from ops.quarantine order by 1") == [
+        ("WB2", "holds", "currency holds no id amount"),
+        ("WB3", "holds", "currency holds no id amount"),
+        ("WB4", "holds", "currency holds no id amount"),
+    ]
 
 
 def test_one_key_with_two_contents_is_not_guessed(tms):

@@ -45,7 +45,7 @@ def company(
 ) -> Generator[bool]:
     """Run the sample group's systems for the length of a block, if it was set up here.
 
-    Its addresses go into this process's environment, where the contracts look for them; variables that
+    Its addresses go into this process's environment for as long, where the contracts look for them; variables that
     are set already win, so a real installation never sees the sample group by accident. A company whose
     sources are all switched off is neither built nor started.
 
@@ -73,9 +73,8 @@ def company(
                     if "written:" in said and not _lives_on(before, _built(other)):
                         _forget(settings, "hc_")
                 huaxin.result()
-        _announce(folder / "doors.env")
         runs = with_other and (other / "doors.env").is_file()
-        with _emulators(other) if runs else nullcontext():
+        with _announced(folder / "doors.env"), _emulators(other) if runs else nullcontext():
             yield True
 
 
@@ -171,9 +170,8 @@ def _emulators(folder: Path) -> Generator[None]:
                     f"without them: tieout source off 'hc_*' --reason demo"
                 )
             time.sleep(0.05)
-        _announce(folder / "doors.env")
-        _announce(addresses)
-        yield
+        with _announced(folder / "doors.env"), _announced(addresses):
+            yield
     finally:
         process.terminate()
         try:
@@ -182,9 +180,16 @@ def _emulators(folder: Path) -> Generator[None]:
             process.kill()
 
 
-def _announce(file: Path) -> None:
-    for name, value in _read(file).items():
-        os.environ.setdefault(name, value)
+@contextmanager
+def _announced(file: Path) -> Generator[None]:
+    """A block in which the environment holds the addresses of a file; those of a server that is gone mislead."""
+    new = {name: value for name, value in _read(file).items() if name not in os.environ}
+    os.environ.update(new)
+    try:
+        yield
+    finally:
+        for name in new:
+            os.environ.pop(name, None)
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -25,7 +25,8 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "receipt-wrong-customer": ("receipt_of_another_customer",),
     "refund-lost": ("refund_lost", "shop_refunds_equal_*:missing_left"),
     "rounding": ("invoice_tax_off_by_rounding",),
-    "schema-drift": ("schema_changed",),
+    # a field of a table is refused or held, a widget of a form set aside row by row
+    "schema-drift": ("schema_changed", "holds", "values"),
     "sent-twice": ("invoice_came_twice", "invoice_number_is_used_once"),
     "shop-order-missing": ("shop_order_not_in_voucher", "shop_days_equal_vouchers:*"),
     "unbalanced-voucher": ("ledger_debit_equals_credit:*",),

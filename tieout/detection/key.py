@@ -65,6 +65,8 @@ TABLES = {
 }  # fmt: skip
 # Fields whose change makes one customer's documents another's: both codes are what the fault is about.
 _CUSTOMER_FIELDS = {"FCustId.FNumber", "FCONTACTUNIT.FNumber"}
+# Systems that are pulled as more than one source.
+_SOURCES = {"dingtalk": ("hc_dingtalk", "hc_dingtalk_flow")}
 EVERYTHING = "*"  # the table of a change that concerns a system as a whole
 
 
@@ -148,7 +150,7 @@ def _fault(said: Record, stores: _Stores, first: Mapping[str, Any]) -> Fault:
     for change in said["changes"]:
         system, name = change["system"], change["table"]
         if name == EVERYTHING:
-            rows.add((f"hc_{system}", EVERYTHING, EVERYTHING))
+            rows |= {(source, EVERYTHING, EVERYTHING) for source in _SOURCES.get(system, (f"hc_{system}",))}
             shows = True
             continue
         table = TABLES[system, name]

@@ -1,7 +1,8 @@
 """Which findings are about which planted faults, and how good that is.
 
 A finding is about a fault if it points at one of the rows that the fault changed, or at one of the documents they
-belong to: never by period, amount or department alone. A held batch is about a fault of its whole source.
+belong to: never by period, amount or department alone. A batch that is held, or a row set aside for its shape, is about a
+fault of its whole source.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Matched:
 
 def is_about(finding: Finding, fault: Fault) -> bool:
     """Whether a finding points at a fault."""
-    if finding.kind == "hold":
+    if finding.kind == "hold" or (finding.kind == "quarantine" and said_right("schema-drift", finding.says)):
         sources = {source for source, _, _ in finding.rows}
         return any(stream == EVERYTHING and source in sources for source, stream, _ in fault.rows)
     return bool(finding.rows & fault.rows or finding.documents & fault.documents)

@@ -65,21 +65,19 @@ def tests(con: duckdb.DuckDBPyConnection, nodes: Iterable[Node], compiled: Path)
 
 
 def _quarantined(con: duckdb.DuckDBPyConnection) -> list[Finding]:
+    """One finding for all rows of a stream that one rule set aside: whoever opens it sees them as one."""
     rows = con.execute(
-        "select source, stream, coalesce(record_key, origin || ' ' || row_number), rule, reason from ops.quarantine_open"
+        """select source, stream, rule, any_value(reason), count(*),
+            list(coalesce(record_key, origin || ' ' || row_number) order by all)
+        from ops.quarantine_open group by source, stream, rule"""
     ).fetchall()
     return [
         Finding(
-            "quarantine",
-            rule,
-            rule,
-            f"{source}.{stream} {key}",
-            reason,
-            None,
-            frozenset({(source, stream, key)}),
+            "quarantine", rule, rule, f"{source}.{stream}", f"{reason}: {count} rows", None,
+            frozenset((source, stream, key) for key in keys),
         )
-        for source, stream, key, rule, reason in rows
-    ]
+        for source, stream, rule, reason, count, keys in rows
+    ]  # fmt: skip
 
 
 def _controls(con: duckdb.DuckDBPyConnection) -> list[Finding]:

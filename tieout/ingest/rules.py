@@ -168,6 +168,12 @@ def _rules(column: str, spec: Column, declared: str, moment: datetime) -> list[R
     if spec.pattern is not None:
         matches = f"regexp_full_match({value}, {literal(spec.pattern)})"
         rule("pattern", f"not {matches}", f"does not look like {spec.pattern}")
+    if spec.holds is not None:
+        # The list itself is long and often personal: the reason names only what is missing in it.
+        there = f"json_extract_string({value}, {literal(f'$[*].{spec.holds.by}')})"
+        for item in spec.holds.each:
+            lacks = f"case when json_valid({value}) then not list_contains({there}, {literal(item)}) else {value} is not null end"
+            rules.append(Rule("holds", lacks, literal(f"{column} holds no {spec.holds.by} {item}")))
     if spec.not_future:
         # Instants are compared exactly; a day may be ahead of UTC by the company's zone, never by two.
         limit = f"{literal(moment.isoformat())}::timestamptz"

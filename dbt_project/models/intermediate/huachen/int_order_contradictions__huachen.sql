@@ -93,14 +93,21 @@ with
 
     ),
 
-    -- one order is a slip; several of one customer under one other code are two customers made one
+    -- one order is a slip; several of one customer under one other code, or the only ones it has, are two
+    -- customers
+    -- made one
     joined as (
 
         select owner_of_order, source_customer
         from judged
         where is_under_another
         group by owner_of_order, source_customer
-        having count(*) > 1
+        having
+            count(*) > 1
+            or coalesce(
+                any_value(told_customer) not in (select source_customer from orders),
+                any_value(told_key) not in (select shown_key from told where shown_key is not null)
+            )
 
     ),
 

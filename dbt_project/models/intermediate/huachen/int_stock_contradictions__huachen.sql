@@ -60,6 +60,110 @@ with
 
     ),
 
+    -- Goods and quantity of one line can both be wrong: what is beyond the quantity told is at stake once,
+    -- not
+    -- twice.
+    told as (
+
+        select
+            *,
+            case
+                when
+                    ship_qty > 0
+                    and (ship_qty <> invoice_qty or (invoice_qty is null and ship_qty > order_qty))
+                then coalesce(invoice_qty, order_qty)
+                else ship_qty
+            end as told_qty
+        from sent
+
+    ),
+
+    unbilled as (
+
+        select shipment_no, any_value(ship_date) as ship_date
+        from sent
+        where ship_qty > 0
+        group by shipment_no
+        having count(invoice_qty) = 0
+
+    ),
+
+    -- Invoices are numbered in the order of their days, and of their deliveries within a day. A number that
+    -- is missing
+    -- between two of them was a delivery's that lies between theirs.
+    numbered as (
+
+        select
+            regexp_extract(invoice_no, '^(.*?)[0-9]{4}$', 1) as series,
+            cast(right(invoice_no, 4) as integer) as place,
+            any_value(invoice_date) as invoice_date,
+            any_value(shipment_no) as shipment_no
+        from invoice_lines
+        where regexp_matches(invoice_no, '[0-9]{4}$')
+        group by series, place
+
+    ),
+
+    gaps as (
+
+        select
+            *,
+            lag(place) over series_order as place_before,
+            lag(invoice_date) over series_order as date_before,
+            lag(shipment_no) over series_order as shipment_before
+        from numbered
+        window series_order as (partition by series order by place)
+        qualify place - place_before > 1
+
+    ),
+
+    -- how long 19 of 20 invoices take at most
+    patience as (
+
+        select quantile_disc(date_diff('day', deliveries.ship_date, numbered.invoice_date), 0.95) as days
+        from numbered
+        inner join deliveries on numbered.shipment_no = deliveries.shipment_no
+
+    ),
+
+    candidates as (
+
+        select
+            unbilled.shipment_no,
+            gaps.series || lpad(cast(gaps.place_before + 1 as text), 4, '0') as invoice_no,
+            gaps.place - gaps.place_before - 1 as missing,
+            date_diff('day', unbilled.ship_date, last_day.ship_date) > patience.days as is_waiting_long
+        from gaps
+        cross join last_day
+        cross join patience
+        inner join
+            unbilled
+            on (unbilled.ship_date <= gaps.date_before and unbilled.shipment_no > gaps.shipment_before)
+            or (unbilled.ship_date <= gaps.invoice_date and unbilled.shipment_no < gaps.shipment_no)
+            or (unbilled.ship_date < gaps.invoice_date and gaps.invoice_date - gaps.date_before > 1)
+        where
+            -- billed on one day: between both
+            gaps.date_before < gaps.invoice_date
+            or unbilled.shipment_no between gaps.shipment_before and gaps.shipment_no
+
+    ),
+
+    -- More candidates than missing numbers: those that wait longer than invoices do; if these are too many
+    -- as well,
+    -- nobody can tell.
+    skipped as (
+
+        select *
+        from candidates
+        qualify
+            count(*) over (partition by invoice_no) <= missing
+            or (
+                is_waiting_long
+                and count(*) filter (is_waiting_long) over (partition by invoice_no) <= missing
+            )
+
+    ),
+
     taken_in as (select distinct output_no from product_receipts)
 
 select
@@ -90,12 +194,12 @@ select
     'inventory' as owner,
     'stock moves as the delivery says' as safe_default,
     'sent ' || source_product || ' for ' || order_no || ' line ' || order_line_no as detail,
-    cost_amount_cny as amount_txn,
+    cost_amount_cny * coalesce(told_qty / nullif(ship_qty, 0), 1) as amount_txn,
     '{{ var("reporting_currency") }}' as currency_code,
     'hc_u8' as source_system,
     'delivery_line' as source_stream,
     cast(line_id as text) as source_record
-from sent
+from told
 where sent_product <> ordered_product
 union all by name
 select
@@ -109,13 +213,13 @@ select
     || coalesce(cast(invoice_qty as text), 'nothing')
     || ', ordered '
     || order_qty as detail,
-    cost_amount_cny * (ship_qty - coalesce(invoice_qty, order_qty)) / ship_qty as amount_txn,
+    cost_amount_cny * (ship_qty - told_qty) / ship_qty as amount_txn,
     '{{ var("reporting_currency") }}' as currency_code,
     'hc_u8' as source_system,
     'delivery_line' as source_stream,
     cast(line_id as text) as source_record
-from sent
-where ship_qty > 0 and (ship_qty <> invoice_qty or (invoice_qty is null and ship_qty > order_qty))
+from told
+where ship_qty <> told_qty
 union all by name
 select
     'order_line_lost' as case_kind,
@@ -151,10 +255,14 @@ having max(line_no) > count(*)
 union all by name
 select
     'delivery_never_invoiced' as case_kind,
-    shipment_no as subject,
+    sent.shipment_no as subject,
     'finance' as owner,
     'no revenue is counted' as safe_default,
-    'sent on ' || any_value(sent.ship_date) || ' for ' || any_value(order_no) as detail,
+    'sent on '
+    || any_value(sent.ship_date)
+    || ' for '
+    || any_value(order_no)
+    || coalesce('; ' || any_value(skipped.invoice_no) || ' is missing among the invoices', '') as detail,
     sum(
         cast(ship_qty * unit_price_txn as decimal(18, 2))
         + cast(ship_qty * unit_price_txn * tax_rate as decimal(18, 2))
@@ -165,10 +273,14 @@ select
     min(cast(line_id as text)) as source_record
 from sent
 cross join last_day
+left join skipped on sent.shipment_no = skipped.shipment_no
 where
     ship_qty > 0
-    and sent.ship_date < last_day.ship_date - interval '{{ var("sales_invoice_after_days") }} days'
-group by shipment_no
+    and (
+        sent.ship_date < last_day.ship_date - interval '{{ var("sales_invoice_after_days") }} days'
+        or skipped.shipment_no is not null
+    )
+group by sent.shipment_no
 having count(invoice_qty) = 0
 union all by name
 select

@@ -100,6 +100,7 @@ def tms(tmp_path: Path) -> SmallSource:
 # under pytest 9 (an id can no longer be changed), silently: both companies were built in every worker.
 TOGETHER = {
     "test_erase_group.py": "group",
+    "test_clean_alarms.py": "group",
     "test_detection.py": "group",
     "test_group.py": "group",
     "test_group_facts.py": "group",

@@ -55,7 +55,8 @@ CONSEQUENCES: dict[str, tuple[str, ...]] = {
     "relationships_fct_*__sales_order_line_key__*": ("lost-row",),
 }
 
-# What the clean sample group truly leaves open: an alarm on these is right. Rule or case kind -> why it is true.
+# What the clean sample group truly leaves open: an alarm on these is right. Rule or case kind -> why it is true;
+# tests/company/test_clean_alarms.py proves each row of them.
 TRUE_OF_THE_SAMPLE: dict[str, str] = {
     "attendance_equals_timesheet": "华信: no system of it records breaks, so presence is longer than hours written down",
     "fct_ledger_entry_line.entry_is_dated_within_operations": "华信: its ERP dated exchange differences on the day "

@@ -28,6 +28,7 @@ from tieout.doors.publish import (
 from tieout.doors.warehouse import SourceTable, reading, source_comments, source_tables
 from tieout.engine import connect, literal, quoted
 from tieout.fingerprint import table_hash
+from tieout.metrics.macro import METRIC_MACRO, METRIC_TABLES
 
 if TYPE_CHECKING:
     import duckdb
@@ -95,6 +96,8 @@ def write_snapshot(
                     con, table.relation
                 )
                 advance(done, len(tables), table.full_name)
+            if contents.keys() >= METRIC_TABLES:
+                file.execute(METRIC_MACRO)
             data_hash = meta.data_hash or data_hash_of(contents)
             facts = publish_facts(publish_id, meta, data_hash, len(tables), rows) | {
                 "clearance": ("text", clearance),

@@ -26,6 +26,7 @@ from tieout.metrics.answer import dim_set
 from tieout.metrics.definitions import Definitions, Export, Metric, read
 from tieout.metrics.dictionary import words
 from tieout.metrics.errors import DefinitionError
+from tieout.metrics.macro import METRIC_MACRO
 from tieout.metrics.marts import Marts, marts_in
 from tieout.metrics.mixing import fact_checks, stored
 from tieout.metrics.rules import require
@@ -214,7 +215,7 @@ def _build(
     contradictions.fill(con, definitions, marts)
     for export in definitions.exports:
         _create_view(con, definitions, export, exports[export.name][1], titles)
-    con.execute(_MACRO)
+    con.execute(METRIC_MACRO)
     row = con.execute("select count(*) from metrics.metric_values").fetchone()
     assert row is not None
     return Layer(len(definitions.metrics), len(exports), row[0], compiler.compiled)
@@ -423,34 +424,3 @@ def _column_titles(document: dict) -> dict[str, str]:
                 if entity:
                     titles[f"{entity}__{dimension['name']}"] = title
     return titles
-
-
-# The guard is a scalar subquery, so no filter of the caller can prune it away: a name that does not exist is
-# an error and never an empty answer (a `union all` branch with error() was pruned; seen with DuckDB 1.5).
-_MACRO = """
-create or replace macro metrics.metric(which, grain := 'month', dims_by := 'all') as table
-select
-    v.metric_name, v.time_grain, v.dim_set, v.period_start, v.dims, v.value, v.unit, v.currency_code
-from metrics.metric_values as v
-where
-    v.metric_name = (
-        select
-            case
-                when count(*) = 0
-                then
-                    error(
-                        'unknown metric, grain or dimensions: ' || which || ' / ' || grain || ' / ' || dims_by
-                        || '. See metrics.metric_catalog, and metrics.compiled_query where has_values.'
-                    )
-                else which
-            end
-        from metrics.compiled_query as known
-        where
-            known.metric_name = which
-            and known.time_grain = grain
-            and known.dim_set = dims_by
-            and known.has_values
-    )
-    and v.time_grain = grain
-    and v.dim_set = dims_by
-"""

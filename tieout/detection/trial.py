@@ -14,17 +14,20 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tieout.detection.finding import Finding
-from tieout.detection.key import EVERYTHING, Fault, planted
+from tieout.detection.key import EVERYTHING, Fault, belongs, planted
 from tieout.settings import Settings
+
+if TYPE_CHECKING:
+    from tieout.ingest.intake.ask import Extracted
 
 PARTS = ("company", "huachen")
 FINDINGS = "findings.json"
@@ -70,15 +73,26 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
 
     sources, progress, now = read_sources(settings.sources), Lines(), datetime.now(UTC)
     refresh.opened(settings, sources, "R1", now)
-    drifted = sorted({source for fault in faults for source, stream, _ in fault.rows if stream == EVERYTHING})
+    systems = {source for fault in faults for source, stream, _ in fault.rows if stream == EVERYTHING}
+    drifted = sorted(name for name in sources if any(belongs(name, system) for system in systems))
+    again: list[Extracted] = []
     with company(settings):
         with _without_drift(settings):
             pulled = refresh.extract(settings, sources, progress, now)
+        reached(pulled)
         refresh.load(settings, sources, progress, now, [(i.source, i.stream) for i in pulled if not i.error])
         if drifted:
             wanted = Wanted(tuple(drifted), full=True)
-            pulled += refresh.extract(settings, sources, progress, datetime.now(UTC), wanted)
-    found = read.held((item.source, item.stream, str(item.error)) for item in pulled if item.error)
+            again = refresh.extract(settings, sources, progress, datetime.now(UTC), wanted)
+            reached(again)
+    found = read.held((item.source, item.stream, str(item.error)) for item in again if item.error)
+    # a column that no contract names is said when it comes or goes, though nothing waits for it
+    found += read.held(
+        (item.source, item.stream, note)
+        for item in again
+        for note in item.notes
+        if note.startswith(f"{item.source}.{item.stream}: ")
+    )
     landing = Landing(settings.landing)
     found += read.held(
         (name, stream, batch.held or "")
@@ -97,6 +111,19 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
         record_identities(con, "R1", now)
         found += [*read.findings(con, checks), *read.tests(con, nodes, dbt.target(settings) / "compiled")]
     return found
+
+
+def reached(pulled: Iterable[Extracted]) -> None:
+    """A system that could not be asked is no finding: nothing is measured then.
+
+    Raises: RuntimeError if a stream was refused for anything but its shape.
+    """
+    from tieout.ingest.drift import DriftError
+
+    failed = [item for item in pulled if item.error and not isinstance(item.error, DriftError)]
+    if failed:
+        names = sorted({f"{item.source}.{item.stream}" for item in failed})
+        raise RuntimeError(f"{len(names)} streams could not be pulled ({names[0]}, …): {failed[0].error}")
 
 
 @contextmanager

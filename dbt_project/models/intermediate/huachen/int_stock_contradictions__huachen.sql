@@ -90,7 +90,10 @@ select
     'inventory' as owner,
     'stock moves as the delivery says' as safe_default,
     'sent ' || source_product || ' for ' || order_no || ' line ' || order_line_no as detail,
-    cost_amount_cny as amount_txn,
+    -- of goods beyond what was asked for, the quantity is what is wrong: the next rule names them
+    cost_amount_cny * case
+        when ship_qty > 0 then least(ship_qty, coalesce(invoice_qty, order_qty, ship_qty)) / ship_qty else 1
+    end as amount_txn,
     '{{ var("reporting_currency") }}' as currency_code,
     'hc_u8' as source_system,
     'delivery_line' as source_stream,

@@ -14,10 +14,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tieout.detection.expected import NOT_YET_DUE
 from tieout.detection.finding import Place
 
 Record = Mapping[str, Any]
 _SHANGHAI = timedelta(hours=8)
+_INVOICED_WITHIN = timedelta(days=20)  # what 华辰 allows itself from the delivery to the invoice
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,6 @@ TABLES = {
 }  # fmt: skip
 # Fields whose change makes one customer's documents another's: both codes are what the fault is about.
 _CUSTOMER_FIELDS = {"FCustId.FNumber", "FCONTACTUNIT.FNumber"}
-# Systems that are pulled as more than one source.
-_SOURCES = {"dingtalk": ("hc_dingtalk", "hc_dingtalk_flow")}
 EVERYTHING = "*"  # the table of a change that concerns a system as a whole
 
 
@@ -97,6 +97,11 @@ def planted(folder: Path) -> list[Fault]:
         first.setdefault(_field(change), change["true"])
     with _Stores(folder) as stores:
         return [_fault(item, stores, first) for item in said]
+
+
+def belongs(source: str, system: str) -> bool:
+    """Whether a source is pulled from a system: one that has two doors has two sources (`hc_dingtalk`, `hc_dingtalk_flow`)."""
+    return source == system or source.startswith(f"{system}_")
 
 
 def _field(change: Record) -> str:
@@ -150,7 +155,7 @@ def _fault(said: Record, stores: _Stores, first: Mapping[str, Any]) -> Fault:
     for change in said["changes"]:
         system, name = change["system"], change["table"]
         if name == EVERYTHING:
-            rows |= {(source, EVERYTHING, EVERYTHING) for source in _SOURCES.get(system, (f"hc_{system}",))}
+            rows.add((f"hc_{system}", EVERYTHING, EVERYTHING))
             shows = True
             continue
         table = TABLES[system, name]
@@ -178,10 +183,24 @@ def _fault(said: Record, stores: _Stores, first: Mapping[str, Any]) -> Fault:
             documents |= {change["true"], change["shown"]}
         if (system, name) == ("shop", "refunds"):
             documents |= _around(row, stores)
+    kind, amount = said["kind"], Decimal(said["amount"])
+    if kind == "delivery-without-invoice" and (net := _open_net(said, stores)) is not None:
+        kind, amount = NOT_YET_DUE, net
     return Fault(
-        said["id"], said["kind"], said["period"], Decimal(said["amount"]), said["currency"], frozenset(rows),
-        frozenset(documents), shows, whole,
+        said["id"], kind, said["period"], amount, said["currency"], frozenset(rows), frozenset(documents), shows, whole,
     )  # fmt: skip
+
+
+def _open_net(said: Record, stores: _Stores) -> Decimal | None:
+    """Net amount of an invoice that went, if invoicing its delivery was not due on the last day of the stock books."""
+    bills = [c["true"] for c in said["changes"] if c["table"] == "AR_receivable" and c["field"] is None]
+    sent = stores.row("u8", "RdRecord32", cCode=bills[0]["FSourceBillNo"])
+    last = stores.one("u8", "RdRecord32", "true order by dDate desc")
+    if sent is None or last is None:
+        return None
+    age = datetime.fromisoformat(last["dDate"]) - datetime.fromisoformat(sent["dDate"])
+    net = sum((Decimal(bill["FNoTaxAmountFor_D"]) for bill in bills), Decimal(0))
+    return net if age <= _INVOICED_WITHIN else None
 
 
 def _around(refund: Record, stores: _Stores) -> set[str]:

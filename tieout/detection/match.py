@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from tieout.detection.expected import TRUE_OF_THE_SAMPLE, followed_from, said_of, said_right
 from tieout.detection.finding import Finding
-from tieout.detection.key import EVERYTHING, Fault
+from tieout.detection.key import EVERYTHING, Fault, belongs
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,10 @@ def is_about(finding: Finding, fault: Fault) -> bool:
     """Whether a finding points at a fault."""
     if finding.kind == "hold" or (finding.kind == "quarantine" and said_right("schema-drift", finding.says)):
         sources = {source for source, _, _ in finding.rows}
-        return any(stream == EVERYTHING and source in sources for source, stream, _ in fault.rows)
+        return any(
+            stream == EVERYTHING and any(belongs(source, system) for source in sources)
+            for system, stream, _ in fault.rows
+        )
     return bool(finding.rows & fault.rows or finding.documents & fault.documents)
 
 
@@ -62,7 +65,7 @@ def unfounded(faults: Sequence[Fault], findings: Sequence[Finding]) -> list[Find
 
 def false_alarms(clean: Sequence[Finding]) -> list[Finding]:
     """What is said of the clean company though it is not true of it."""
-    return [item for item in clean if item.rule not in TRUE_OF_THE_SAMPLE]
+    return [item for item in clean if item.kind != "open" and item.rule not in TRUE_OF_THE_SAMPLE]
 
 
 def _matched(fault: Fault, faults: Sequence[Fault], findings: Sequence[Finding]) -> Matched:

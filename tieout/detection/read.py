@@ -32,7 +32,9 @@ def findings(con: duckdb.DuckDBPyConnection, checks: Sequence[CheckResult]) -> l
         con: The warehouse of a run whose models are built.
         checks: What the suites said of it, with their rows.
     """
-    return [*_quarantined(con), *_controls(con), *_checks(con, checks), *_identities(con), *_cases(con)]
+    return [
+        *_quarantined(con), *_controls(con), *_checks(con, checks), *_identities(con), *_open(con), *_cases(con)
+    ]  # fmt: skip
 
 
 def held(batches: Iterable[tuple[str, str, str]]) -> list[Finding]:
@@ -67,16 +69,15 @@ def tests(con: duckdb.DuckDBPyConnection, nodes: Iterable[Node], compiled: Path)
 def _quarantined(con: duckdb.DuckDBPyConnection) -> list[Finding]:
     """One finding for all rows of a stream that one rule set aside: whoever opens it sees them as one."""
     rows = con.execute(
-        """select source, stream, rule, any_value(reason), count(*),
-            list(coalesce(record_key, origin || ' ' || row_number) order by all)
-        from ops.quarantine_open group by source, stream, rule"""
+        """select source, stream, rule, any_value(reason), count(*), list(coalesce(record_key, origin || ' ' || row_number))
+        from ops.quarantine_open group by source, stream, rule order by source, stream, rule"""
     ).fetchall()
     return [
         Finding(
-            "quarantine", rule, rule, f"{source}.{stream}", f"{reason}: {count} rows", None,
+            "quarantine", rule, rule, f"{source}.{stream}", f"{reason}: {number} rows", None,
             frozenset((source, stream, key) for key in keys),
         )
-        for source, stream, rule, reason, count, keys in rows
+        for source, stream, rule, reason, number, keys in rows
     ]  # fmt: skip
 
 
@@ -129,6 +130,22 @@ def _identities(con: duckdb.DuckDBPyConnection) -> list[Finding]:
             frozenset({*json.loads(documents), *filter(_NUMBER.match, group.split(" | "))}),
         )
         for name, suspect, group, shown, amount, evidence, documents in rows
+    ]  # fmt: skip
+
+
+def _open(con: duckdb.DuckDBPyConnection) -> list[Finding]:
+    """Deliveries that no invoice names yet while invoicing still has time, each with its net amount."""
+    rows = con.execute(
+        """select shipment_no, sum(amount_cny), list((source_system, source_stream, source_record))
+        from tie.tie_open_delivery where flow = 'sales' and is_recent group by shipment_no"""
+    ).fetchall()
+    name = "goods_sent_equal_sales_invoices"
+    return [
+        Finding(
+            "open", name, f"{name}:open", document, f"{document}: {amount} not invoiced yet", amount,
+            frozenset(places), frozenset({document}),
+        )
+        for document, amount, places in rows
     ]  # fmt: skip
 
 

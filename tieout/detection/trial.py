@@ -14,18 +14,23 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tieout.detection.finding import Finding
-from tieout.detection.key import EVERYTHING, Fault, planted
+from tieout.detection.key import EVERYTHING, Fault, belongs, planted
 from tieout.settings import Settings
 
+if TYPE_CHECKING:
+    from tieout.ingest.intake.ask import Extracted
+
+# How the platform says that nobody answered, or only with an error of the server's own.
+_DOWN = ("the connection broke", "answers HTTP 5")
 PARTS = ("company", "huachen")
 FINDINGS = "findings.json"
 SEVERITY = "TIEOUT_TEST_SEVERITY"  # a test of a model that fails says so, and stops nothing
@@ -70,22 +75,32 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
 
     sources, progress, now = read_sources(settings.sources), Lines(), datetime.now(UTC)
     refresh.opened(settings, sources, "R1", now)
-    drifted = sorted({source for fault in faults for source, stream, _ in fault.rows if stream == EVERYTHING})
+    systems = {source for fault in faults for source, stream, _ in fault.rows if stream == EVERYTHING}
+    drifted = sorted(name for name in sources if any(belongs(name, system) for system in systems))
+    again: list[Extracted] = []
     with company(settings):
         with _without_drift(settings):
             pulled = refresh.extract(settings, sources, progress, now)
-        # What a system that is down holds is not examined: a trial without it would measure something else.
+        reached(pulled)
         if refused := [f"{item.source}.{item.stream}: {item.error}" for item in pulled if item.error]:
-            raise RuntimeError(f"{len(refused)} streams could not be pulled, such as {refused[0]}")
-        refresh.load(settings, sources, progress, now, [(i.source, i.stream) for i in pulled if not i.error])
-        if drifted:
-            again = refresh.extract(
-                settings, sources, progress, datetime.now(UTC), Wanted(tuple(drifted), full=True)
+            raise RuntimeError(
+                f"{len(refused)} streams were refused before anything was renamed, such as {refused[0]}"
             )
+        refresh.load(settings, sources, progress, now, [(i.source, i.stream) for i in pulled])
+        if drifted:
+            wanted = Wanted(tuple(drifted), full=True)
+            again = refresh.extract(settings, sources, progress, datetime.now(UTC), wanted)
+            reached(again)
             came = [(item.source, item.stream) for item in again if not item.error]
             refresh.load(settings, sources, progress, datetime.now(UTC), came)
-            pulled += again
-    found = read.held((item.source, item.stream, str(item.error)) for item in pulled if item.error)
+    found = read.held((item.source, item.stream, str(item.error)) for item in again if item.error)
+    # a column that no contract names is said when it comes or goes, though nothing waits for it
+    found += read.held(
+        (item.source, item.stream, note)
+        for item in again
+        for note in item.notes
+        if note.startswith(f"{item.source}.{item.stream}: ")
+    )
     landing = Landing(settings.landing)
     found += read.held(
         (name, stream, batch.held or "")
@@ -104,6 +119,17 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
         record_identities(con, "R1", now)
         found += [*read.findings(con, checks), *read.tests(con, nodes, dbt.target(settings) / "compiled")]
     return found
+
+
+def reached(pulled: Iterable[Extracted]) -> None:
+    """A system that could not be asked is no finding: nothing is measured then.
+
+    Raises: RuntimeError if a stream was refused because its system was down.
+    """
+    down = [item for item in pulled if item.error and any(words in str(item.error) for words in _DOWN)]
+    if down:
+        names = sorted({f"{item.source}.{item.stream}" for item in down})
+        raise RuntimeError(f"{len(names)} streams could not be pulled ({names[0]}, …): {down[0].error}")
 
 
 @contextmanager

@@ -88,6 +88,7 @@ def detection(
         Path | None,
         typer.Option(help="Keep the trials here, and go on from those that are there already."),
     ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Trials at a time.")] = 1,
     write: Annotated[Path | None, typer.Option(help="Write the page, docs/detection.md.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was measured as JSON.")] = False,
 ) -> None:
@@ -119,7 +120,12 @@ def detection(
         progress.start("prove", seeds + dense + overlap + 1)
         try:
             result = examine(
-                folder or Path(temporary), progress.advance, seeds=seeds, dense=dense, overlap=overlap
+                folder or Path(temporary),
+                progress.advance,
+                seeds=seeds,
+                dense=dense,
+                overlap=overlap,
+                jobs=jobs,
             )
         except ExamError as error:
             progress.end("not measured", ok=False)

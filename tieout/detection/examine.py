@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tieout.detection import trial as one
+from tieout.detection.clean import Keys
 from tieout.detection.key import Fault, planted
 from tieout.detection.score import Score, Trial, score
 from tieout.fingerprint import definition_version
@@ -49,7 +51,13 @@ class _Plan:
 
 
 def examine(
-    folder: Path, report: Callable[[str], None], *, seeds: int = 3, dense: bool = True, overlap: bool = True
+    folder: Path,
+    report: Callable[[str], None],
+    *,
+    seeds: int = 3,
+    dense: bool = True,
+    overlap: bool = True,
+    jobs: int = 1,
 ) -> Result:
     """Plant, refresh and compare.
 
@@ -59,6 +67,7 @@ def examine(
         seeds: How many trials have one fault of every kind.
         dense: One more has two of every kind.
         overlap: One more has several faults on one key.
+        jobs: Trials at a time.
 
     Raises: ExamError if a trial cannot be run.
     """
@@ -71,15 +80,18 @@ def examine(
     plans = [_Plan(f"one of each, seed {seed}", 1, seed) for seed in range(1, seeds + 1)]
     plans += [_Plan(f"two of each, seed {seeds + 1}", 2, seeds + 1)] if dense else []
     plans += [_Plan(f"several on one key, seed {seeds + 2}", 1, seeds + 2, overlap=True)] if overlap else []
-    took = _run(_Plan(CLEAN, 0, 0), folder, group, version, report)
+    with ThreadPoolExecutor(jobs) as pool:
+        everything = [_Plan(CLEAN, 0, 0), *plans]
+        seconds = list(pool.map(lambda plan: _run(plan, folder, group, version, report), everything))
+    took = sum(seconds)
     trials = []
-    for plan in plans:
-        seconds = _run(plan, folder, group, version, report)
-        took += seconds
+    for plan, spent in zip(plans, seconds[1:], strict=True):
         home = folder / _slug(plan)
         faults = planted(home / "huachen")
-        trials.append(Trial(plan.name, tuple(faults), tuple(one.findings(home)), tuple(strangers), seconds))
-    return Result(score(trials, one.findings(folder / CLEAN)), datetime.now(UTC), _commit(), _machine(), took)
+        trials.append(Trial(plan.name, tuple(faults), tuple(one.findings(home)), tuple(strangers), spent))
+    keys = Keys(group / "huachen", PROJECT / "sandbox" / "huaxin" / "truth")
+    measured = score(trials, one.findings(folder / CLEAN), keys.holds)
+    return Result(measured, datetime.now(UTC), _commit(), _machine(), took)
 
 
 def _group(home: Path) -> None:

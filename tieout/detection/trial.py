@@ -71,6 +71,7 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
     sources, progress, now = read_sources(settings.sources), Lines(), datetime.now(UTC)
     refresh.opened(settings, sources, "R1", now)
     drifted = sorted({source for fault in faults for source, stream, _ in fault.rows if stream == EVERYTHING})
+    noted: list[tuple[str, str, str]] = []
     with company(settings):
         with _without_drift(settings):
             pulled = refresh.extract(settings, sources, progress, now)
@@ -85,7 +86,15 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
             came = [(item.source, item.stream) for item in again if not item.error]
             refresh.load(settings, sources, progress, datetime.now(UTC), came)
             pulled += again
+            # a column that no contract names is said when it comes, though nothing waits for it
+            noted = [
+                (item.source, item.stream, note)
+                for item in again
+                for note in item.notes
+                if note.startswith(f"{item.source}.{item.stream}: ")
+            ]
     found = read.held((item.source, item.stream, str(item.error)) for item in pulled if item.error)
+    found += read.held(noted)
     landing = Landing(settings.landing)
     found += read.held(
         (name, stream, batch.held or "")

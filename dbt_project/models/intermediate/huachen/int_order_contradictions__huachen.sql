@@ -88,26 +88,28 @@ with
         select
             *,
             coalesce(told_customer <> source_customer, told_key <> shown_key, false) as is_under_another,
-            coalesce(told_customer, told_key) as owner_of_order
+            -- whose orders belong together: an order without an invoice knows its customer's key alone
+            coalesce(told_key, told_customer) as owner_of_order,
+            coalesce(told_customer, told_key) as owner_code
         from told
 
     ),
 
-    -- one order is a slip; several of one customer under one other code, or the only ones it has, are two
-    -- customers
-    -- made one
+    own as (
+
+        select distinct owner_of_order from judged where not is_under_another and owner_of_order is not null
+
+    ),
+
+    -- one order is a slip; several of one customer under one other code are two customers made one, and so is
+    -- the only one of a customer that has none of its own left
     joined as (
 
         select owner_of_order, source_customer
         from judged
         where is_under_another
         group by owner_of_order, source_customer
-        having
-            count(*) > 1
-            or coalesce(
-                any_value(told_customer) not in (select source_customer from orders),
-                any_value(told_key) not in (select shown_key from told where shown_key is not null)
-            )
+        having count(*) > 1 or owner_of_order not in (select owner_of_order from own)
 
     ),
 
@@ -150,7 +152,7 @@ select
     'order: '
     || judged.source_customer
     || ', its other documents: '
-    || coalesce(judged.owner_of_order, 'none yet') as detail,
+    || coalesce(judged.owner_code, 'none yet') as detail,
     judged.amount_txn,
     judged.currency_code,
     'hc_kingdee' as source_system,

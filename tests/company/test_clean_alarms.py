@@ -1,6 +1,6 @@
 """Every alarm on the clean sample group is true: shown row by row from the systems' own files or the answer keys.
 
-`TRUE_OF_THE_SAMPLE` names the rules that may speak on clean data; here is the proof of each.
+`TRUE_OF_THE_SAMPLE` and `PROVED_BY` name the rules that may speak on clean data; here is the proof of each.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from openpyxl import load_workbook
 from tests.company import truth
 from tests.company.conftest import Group
 from tests.company.test_master_data import identities
+from tieout.detection.clean import PROVED_BY
 from tieout.detection.expected import TRUE_OF_THE_SAMPLE
 
 pytestmark = [pytest.mark.company]
@@ -31,7 +32,7 @@ def test_no_other_rule_speaks_on_clean_data(group: Group):
         where run_id = (select run_id from ops.certificate order by issued_at desc limit 1) and status <> 'passed'"""
     )}  # fmt: skip
     named = {name for name in checks if name.partition(".")[2] not in broken}
-    assert cases | broken | named == set(TRUE_OF_THE_SAMPLE)
+    assert cases | broken | named == {*TRUE_OF_THE_SAMPLE, *PROVED_BY}
 
 
 def test_customers_said_to_be_entered_twice_are_and_nobody_else_was(group: Group):

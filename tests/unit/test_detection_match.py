@@ -148,6 +148,8 @@ def test_an_alarm_on_clean_data_is_false_unless_it_is_known_to_be_true():
     )
 
     assert false_alarms([true, case()]) == [case()]
+    # the key decides where it speaks: it proves what nobody listed, and contradicts what somebody did
+    assert false_alarms([true, case()], lambda item: item == case()) == [true]
 
 
 def test_every_kind_of_fault_has_a_cause_and_no_cause_belongs_to_all():

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tieout.detection import trial as one
+from tieout.detection.clean import Keys
 from tieout.detection.key import Fault, planted
 from tieout.detection.score import Score, Trial, score
 from tieout.fingerprint import definition_version
@@ -88,7 +89,9 @@ def examine(
         home = folder / _slug(plan)
         faults = planted(home / "huachen")
         trials.append(Trial(plan.name, tuple(faults), tuple(one.findings(home)), tuple(strangers), spent))
-    return Result(score(trials, one.findings(folder / CLEAN)), datetime.now(UTC), _commit(), _machine(), took)
+    keys = Keys(group / "huachen", PROJECT / "sandbox" / "huaxin" / "truth")
+    measured = score(trials, one.findings(folder / CLEAN), keys.holds)
+    return Result(measured, datetime.now(UTC), _commit(), _machine(), took)
 
 
 def _group(home: Path) -> None:

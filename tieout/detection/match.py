@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tieout.detection.clean import Proof
 from tieout.detection.expected import TRUE_OF_THE_SAMPLE, followed_from, said_of, said_right
 from tieout.detection.finding import Finding
 from tieout.detection.key import EVERYTHING, Fault, belongs
@@ -63,9 +64,13 @@ def unfounded(faults: Sequence[Fault], findings: Sequence[Finding]) -> list[Find
     ]  # fmt: skip
 
 
-def false_alarms(clean: Sequence[Finding]) -> list[Finding]:
-    """What is said of the clean company though it is not true of it."""
-    return [item for item in clean if item.kind != "open" and item.rule not in TRUE_OF_THE_SAMPLE]
+def false_alarms(clean: Sequence[Finding], proof: Proof = lambda _: None) -> list[Finding]:
+    """What is said of the clean company though `proof` does not hold it; or, where no key speaks of such things, though
+    nobody has found it to be true."""
+    return [
+        item for item in clean
+        if item.kind != "open" and not (proof(item) or (proof(item) is None and item.rule in TRUE_OF_THE_SAMPLE))
+    ]  # fmt: skip
 
 
 def _matched(fault: Fault, faults: Sequence[Fault], findings: Sequence[Finding]) -> Matched:

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from tieout.detection.clean import PROVED_BY
 from tieout.detection.expected import TRUE_OF_THE_SAMPLE
 from tieout.detection.score import Score
 
@@ -79,8 +80,8 @@ def measured(
             for item in score.trials
         ],
         "clean": {
-            rule: {"alarms": count, "why": TRUE_OF_THE_SAMPLE[rule]}
-            for rule, count in score.clean_alarms.items()
+            rule: {"alarms": count, "proved": proved, "why": PROVED_BY.get(rule) or TRUE_OF_THE_SAMPLE[rule]}
+            for rule, (count, proved) in score.clean_alarms.items()
         },
         "false_alarms": [f"{one.kind} {one.rule}: {one.title}" for one in score.false_alarms],
         "short": [
@@ -159,7 +160,13 @@ def page(said: dict[str, Any]) -> str:
         ]
     lines += ["\n## Alarms on the clean group\n"]
     lines += [f"- ✗ {one}" for one in said["false_alarms"]]
-    lines += [f"- {item['alarms']} × `{rule}`: true. {item['why']}" for rule, item in said["clean"].items()]
+    for rule, item in said["clean"].items():
+        word = (
+            "proved by the key"
+            if item["proved"]
+            else "no key speaks of it; shown from the systems' own files (tests/company/test_clean_alarms.py)"
+        )
+        lines.append(f"- {item['alarms']} × `{rule}`: {word}. {item['why']}")
     return "\n".join(lines) + "\n"
 
 

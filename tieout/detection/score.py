@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tieout.detection.expected import TRUE_OF_THE_SAMPLE, said_right
+from tieout.detection.clean import Proof
+from tieout.detection.expected import said_right
 from tieout.detection.finding import Finding, beyond
 from tieout.detection.key import Fault
 from tieout.detection.match import Matched, false_alarms, matched, unfounded
@@ -65,7 +66,9 @@ class Score:
 
     kinds: tuple[KindScore, ...]
     trials: tuple[TrialScore, ...]
-    clean_alarms: dict[str, int]  # rule -> alarms on the clean company that are true of it
+    clean_alarms: dict[
+        str, tuple[int, int]
+    ]  # rule -> true alarms on the clean company, and how many a key proves
     false_alarms: tuple[Finding, ...]
     missed: tuple[
         tuple[str, Matched], ...
@@ -111,12 +114,13 @@ class Score:
         }
 
 
-def score(trials: Sequence[Trial], clean: Sequence[Finding]) -> Score:
-    """Match every trial's findings with what was planted in it."""
+def score(trials: Sequence[Trial], clean: Sequence[Finding], proof: Proof = lambda _: None) -> Score:
+    """Match every trial's findings with what was planted in it, and hold those of the clean company against the keys."""
     matches: list[tuple[str, Matched]] = []
     scored = []
     for trial in trials:
         new = beyond(list(trial.found), list(clean))
+        alarms_of_it = [item for item in new if item.kind != "open"]
         found = matched(trial.faults, new)
         matches += [(trial.name, item) for item in found]
         taken = frozenset().union(*(fault.rows for fault in trial.faults))
@@ -124,20 +128,22 @@ def score(trials: Sequence[Trial], clean: Sequence[Finding]) -> Score:
         scored.append(
             TrialScore(
                 trial.name, len(trial.faults), len(trial.faults) - len(found), sum(item.detected for item in found),
-                len(new), tuple(unfounded(trial.faults, new)), len(strangers),
+                len(alarms_of_it), tuple(unfounded(trial.faults, alarms_of_it)), len(strangers),
                 sum(item.detected for item in strangers), trial.seconds,
             )
         )  # fmt: skip
     kinds = sorted({item.fault.kind for _, item in matches})
-    alarms: dict[str, int] = {}
+    false = false_alarms(clean, proof)
+    alarms: dict[str, tuple[int, int]] = {}
     for item in clean:
-        if item.rule in TRUE_OF_THE_SAMPLE:
-            alarms[item.rule] = alarms.get(item.rule, 0) + 1
+        if item.kind != "open" and item not in false:
+            count, proved = alarms.get(item.rule, (0, 0))
+            alarms[item.rule] = (count + 1, proved + bool(proof(item)))
     return Score(
         tuple(_kind(kind, [item for _, item in matches if item.fault.kind == kind]) for kind in kinds),
         tuple(scored),
         alarms,
-        tuple(false_alarms(clean)),
+        tuple(false),
         tuple(
             (name, item)
             for name, item in matches

@@ -29,7 +29,7 @@ from tests.company.metric_truth import (
     if_,
     start_of,
 )
-from tests.warehouse.test_metric_layer import COMPANY, MARTS, build
+from tests.warehouse.test_metric_layer import MARTS, build
 from tieout.engine import literal
 from tieout.metrics.answer import answer
 
@@ -53,9 +53,6 @@ MEMBERS: dict[str, dict[str, str | None]] = {
     "customer_code": {"k1": "C1", "k2": "C2", "unmatched": "unmatched"},
     "product_code": {"p1": "P1", "p2": "P2"},
 }
-PLAIN = "expr: coalesce(booked, 0) - coalesce(shipped, 0)"
-# As our own formulas are written: where neither input has a value there is none, and not a zero.
-GUARDED = f"expr: case when booked is not null or shipped is not null then {PLAIN.removeprefix('expr: ')} end"
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
 CALENDAR = [FIRST + timedelta(days=number) for number in range((LAST - FIRST).days + 1)]
 
@@ -111,8 +108,7 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCon
     folder: Path = tmp_path_factory.mktemp("answers")
     with duckdb.connect() as con:
         con.execute(MARTS)
-        assert PLAIN in COMPANY
-        build(con, folder, COMPANY.replace(PLAIN, GUARDED))
+        build(con, folder)
         yield con
 
 
@@ -196,6 +192,23 @@ def test_every_answer_is_that_of_plain_python(con, ordered, shipped, moved, grai
             by = ("customer_code",) if split else ()
         found, expected = cells(con, name, grain, by), truth.cells(name, grain, by)
         assert agree(found, expected), (name, grain, by, found, expected)
+
+
+@often
+@given(orders, shipments)
+@example([Order(None, "k1", True, Decimal("0.10"))], [])
+@example([Order(FIRST, "k1", True, Decimal("0.10"))], [Shipment(LAST, "k1", Decimal("0.10"))])
+def test_a_wide_view_shows_what_each_of_its_metrics_says_alone(con, ordered, shipped):
+    """A balance beside them takes nothing from the others: not the rows without a day, nor any if its fact is empty."""
+    fill(con, ordered, shipped)
+    shown = ("order_amount_net", "ship_amount_net", "backlog_amount_net")
+    rows = con.execute(
+        f"select period_start, customer_code, {', '.join(shown)} from metrics.sales_monthly"
+    ).fetchall()
+    for place, name in enumerate(shown, start=2):
+        found = {(row[0], (row[1],)): row[place] for row in rows if row[place] is not None}
+        assert found == cells(con, name, "month", ("customer_code",)), name
+    assert all(any(value is not None for value in row[2:]) for row in rows)
 
 
 @often

@@ -96,21 +96,6 @@ def test_every_stored_value_is_the_independent_one(con, truth, sets):
     assert not stored and compared > 50_000
 
 
-def test_every_answer_by_week_is_the_independent_one(con, truth, sets):
-    grain = "week"
-    wrong, compared = [], 0
-    for name, by_sets in sets.items():
-        # the largest set stands for the smaller ones, which are sums of it; the totals are stored
-        by = max(by_sets, key=lambda names: (len(names), names))
-        found = {(row[0], tuple(row[1:-1])): row[-1] for row in answer(con, name, grain, by).rows}
-        expected = truth.cells(name, grain, by)
-        compared += len(expected)
-        wrong += [f"{name} {grain} {by} {text}" for text in differences(expected, found)]
-    assert not wrong, f"{len(wrong)} cells differ:\n" + "\n".join(wrong[:30])
-    assert compared > 10_000
-
-
-@pytest.mark.nightly
 @pytest.mark.parametrize("grain", GRAINS)
 def test_every_answer_by_every_set_is_the_independent_one(con, truth, sets, grain):
     for name, by_sets in sets.items():

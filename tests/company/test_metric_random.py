@@ -40,6 +40,7 @@ from tieout.metrics.answer import GRAINS, answer, dim_set, parse_period
 from tieout.metrics.definitions import Definitions, read
 from tieout.metrics.engine import Engine
 from tieout.metrics.layer import build_layer, dimension_sets
+from tieout.metrics.trace import trace
 
 pytestmark = [pytest.mark.company, pytest.mark.slow]
 
@@ -192,24 +193,44 @@ def test_every_wide_view_is_that_of_plain_python(world):
 
 
 def test_a_dimension_set_nobody_declared_is_that_of_plain_python(world):
-    """Compiled now, as `answer` would; a set of one to three dimensions of each third metric."""
+    """One to three dimensions and a grain of every third metric, compiled now, as `answer` would."""
     random, engine = Random(world.seed), Engine(world.definitions)
     wrong, compared = [], 0
     for name in random.sample(sorted(world.sets), 36):
-        metric = world.definitions.metric(name)
         known = sorted(world.definitions.dimensions(name))
-        by = set(random.sample(known, random.randint(1, min(3, len(known)))))
-        if metric.meta.requires_by and not by & set(metric.meta.requires_by):
-            by.add(random.choice(metric.meta.requires_by))
-        names, grain = tuple(sorted(by)), random.choice(ALL_GRAINS)
-        if names not in world.sets[name]:
-            keep(world.con, name, grain, names, engine.query(name, grain, names))
-        expected = world.truth.cells(name, grain, names)
-        compared += len(expected)
-        found = cells(world.con, name, grain, names)
-        wrong += [f"{name} {grain} {names} {text}" for text in differences(expected, found)]
+        by = lawful(world, name, random.sample(known, random.randint(1, min(3, len(known)))))
+        expected, texts = undeclared(world, engine, name, random.choice(ALL_GRAINS), by)
+        compared, wrong = compared + expected, wrong + texts
     agree(wrong)
     assert compared > 500
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("world", [1], indirect=True, ids="seed {}".format)
+def test_every_single_dimension_a_metric_has_is_that_of_plain_python(world):
+    engine, wrong, compared, asked = Engine(world.definitions), [], 0, 0
+    for name in world.sets:
+        for number, dimension in enumerate(sorted(world.definitions.dimensions(name))):
+            grain = ALL_GRAINS[number % len(ALL_GRAINS)]
+            expected, texts = undeclared(world, engine, name, grain, lawful(world, name, [dimension]))
+            compared, wrong, asked = compared + expected, wrong + texts, asked + 1
+    agree(wrong)
+    assert asked > 800 and compared > 10_000
+
+
+def lawful(world: World, name: str, by: list[str]) -> By:
+    """The same set; with what fixes the unit or currency, if it does not yet."""
+    required = world.definitions.metric(name).meta.requires_by
+    return tuple(sorted(by if not required or set(by) & set(required) else [*by, required[-1]]))
+
+
+def undeclared(world: World, engine: Engine, name: str, grain: str | None, by: By) -> tuple[int, list[str]]:
+    """How many cells there should be, and those that differ."""
+    if by not in world.sets[name]:
+        keep(world.con, name, grain, by, engine.query(name, grain, by))
+    expected = world.truth.cells(name, grain, by)
+    texts = differences(expected, cells(world.con, name, grain, by))
+    return len(expected), [f"{name} {grain} {by} {text}" for text in texts]
 
 
 def keep(con: duckdb.DuckDBPyConnection, name: str, grain: str | None, by: By, sql: str) -> None:
@@ -245,6 +266,34 @@ def test_a_question_about_one_member_and_one_period_is_that_of_plain_python(worl
         ]
     agree(wrong)
     assert compared > 100
+
+
+def test_the_rows_behind_a_cell_add_up_to_it(world):
+    """`trace` finds them without the compiler, and refuses to answer where they do not; after the end there are none."""
+    random, traced = Random(world.seed), 0
+    for (name, grain, by), found in random.sample(list(world.answers.items()), 90):
+        known = sorted((cell for cell in found if not grain or cell[0]), key=repr)
+        if not known:
+            continue
+        start, members = random.choice(known)
+        fixed = dict(zip(by, members, strict=True))
+        period = written(start, grain) if start and grain else None
+        said = trace(world.con, name, period=period, filters=fixed, keys={})
+        assert said.cell == found[start, members], f"{name} {period} {fixed}"
+        traced += len(said.contributions)
+        if grain:
+            after = trace(world.con, name, period="2031-02", filters=fixed, keys={})
+            assert after.cell is None and not after.contributions, f"{name} {fixed}"
+    assert traced > 300
+
+
+def written(start: date, grain: str) -> str:
+    """A period as people write it."""
+    year, week, _ = start.isocalendar()
+    return {
+        "day": f"{start}", "week": f"{year}-W{week:02}", "month": f"{start:%Y-%m}",
+        "quarter": f"{start.year}-Q{(start.month + 2) // 3}", "year": f"{start.year}",
+    }[grain]  # fmt: skip
 
 
 # --- what numbers must keep among themselves --------------------------------------------------------

@@ -32,6 +32,7 @@ from tests.company.metric_truth import (
 from tests.warehouse.test_metric_layer import MARTS, build
 from tieout.engine import literal
 from tieout.metrics.answer import answer
+from tieout.metrics.trace import trace
 
 GRAINS = (None, "day", "week", "month", "quarter", "year")
 ADDITIVE = ("order_amount_net", "ship_amount_net")
@@ -277,3 +278,15 @@ def test_nothing_is_said_of_periods_after_the_last_row(con, ordered, shipped, mo
         by = ("product_code",) if name == "stock_on_hand_qty" else ()
         starts = [start for start, _ in cells(con, name, grain, by) if start]
         assert not starts or (until and max(starts) <= until), name
+
+
+@often
+@given(orders, shipments, st.sampled_from(["2026-01", "2026-03", "2026-07", "2026-Q4", "2027"]))
+@example([Order(FIRST, "k1", True, Decimal("0.10"))], [Shipment(FIRST, "k1", Decimal("33.33"))], "2026-07")
+def test_the_rows_behind_a_formula_of_balances_end_where_it_ends(con, ordered, shipped, period):
+    """After that there is no number, and no rows that contradict it."""
+    fill(con, ordered, shipped)
+    rows = answer(con, "backlog_amount_net", period=period).rows
+    found = trace(con, "backlog_amount_net", period=period, keys={})
+    assert found.cell == (rows[0][-1] if rows else None)
+    assert rows or not found.contributions

@@ -130,6 +130,38 @@ def test_the_rows_are_as_nasty_as_promised(world):
     assert all(len(rows) >= 30 for rows in facts) and any(len(set(rows)) < len(rows) for rows in facts)
 
 
+# Fault of a compiler → metric and members to see it by, and what it would write instead.
+FAULTS = {
+    "members nobody knows are lost": ("sales_order_amount_net", ("customer_code",), "LEFT OUTER JOIN", "INNER JOIN"),
+    "drafts count": ("sales_order_amount_net", (), "CASE WHEN is_booked THEN", "CASE WHEN TRUE THEN"),
+    "equal amounts count once": ("sales_shipped_amount_net", (), "SUM(", "SUM(DISTINCT "),
+    "weeks begin on Sunday": ("worked_hours", (), "DATE_TRUNC('WEEK', work_date)", "DATE_TRUNC('WEEK', work_date + 1) - INTERVAL 1 DAY"),
+    "one empty side takes the other": ("platform_refund_ratio", ("company_code",), "NULLIF(", "COALESCE("),
+    "rows of one fact only are lost": ("goods_received_not_invoiced_amount_net", ("company_code",), "FULL OUTER", "INNER"),
+    "a missing side makes nothing": ("ledger_profit_amount", ("company_code",), "COALESCE(revenue, 0)", "revenue"),
+    "stock of the first day": ("stock_on_hand_qty", ("product_code",), "MAX(DATE_TRUNC", "MIN(DATE_TRUNC"),
+    "the last day is not in the balance": ("receivable_balance", (), " <= subq", " < subq"),
+    "a balance goes on for ever": ("receivable_balance", (), "<= (select max(", "<> (select max("),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_the_compiler_would_be_seen(world, fault):
+    name, by, right, wrong = FAULTS[fault]
+    planted = seen = 0
+    for grain in GRAINS:
+        ((sql,),) = world.con.execute(
+            f"select sql from metrics.compiled_query where metric_name = '{name}' and time_grain = '{grain}'"
+            f" and dim_set = '{dim_set(by)}'"
+        ).fetchall()
+        if right in sql:
+            rows = world.con.execute(sql.replace(right, wrong)).fetchall()
+            found = {(row[0], row[1:-1]): row[-1] for row in rows}
+            planted += 1
+            seen += bool(differences(world.truth.cells(name, grain, by), found))
+    assert planted and seen
+
+
 def test_every_answer_over_a_handful_of_rows_is_that_of_plain_python(world):
     """Facts without a row, with one, with two that are the same: one dimension set of each metric, every grain."""
     random, wrong = Random(world.seed), []
@@ -153,10 +185,12 @@ def test_every_answer_over_a_handful_of_rows_is_that_of_plain_python(world):
 
 def test_every_stored_value_is_that_of_plain_python(world):
     stored: dict[tuple[str, str, str], Cells] = defaultdict(dict)
-    for name, grain, names, start, dims, value in world.con.execute(
-        "select metric_name, time_grain, dim_set, period_start, dims, value from metrics.metric_values"
+    for name, grain, names, start, dims, value, unit in world.con.execute(
+        "select metric_name, time_grain, dim_set, period_start, dims, value, unit from metrics.metric_values"
     ).fetchall():
         members = json.loads(dims)
+        said = world.definitions.metric(name).meta.unit
+        assert unit == members.get(said, said), f"{name} {grain} {dims}: {value} is in {unit}"
         key = start, tuple(members[item] for item in sorted(members))
         assert key not in stored[name, grain, names], f"{name} {grain} {names}: {key} is there twice"
         stored[name, grain, names][key] = value

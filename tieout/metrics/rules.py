@@ -1,7 +1,8 @@
 """Rules a metric definition must keep. Each stands for a wrong number somebody once saw.
 
 `violations` only looks at definitions: no data, no compiler. `tieout sync --check` and `build_layer` both run it, so
-a rule that is broken stops the change, and the refresh before anything is computed.
+a rule that is broken stops the change, and the refresh before anything is computed. What class metrics are published
+at is known to the former only.
 """
 
 from __future__ import annotations

@@ -130,6 +130,15 @@ def test_nothing_in_a_period_is_no_row_and_a_zero_divisor_none(con, truth):
         assert len(found) == len(truth.cells(name, "day", ()))
 
 
+def test_stock_is_known_of_every_place_on_the_last_day(con):
+    """The metric takes the last day of the whole fact: a company that ended a day earlier would be missing in it."""
+    ended = con.execute(
+        "select company_code, product_key, warehouse_key, max(balance_date) from marts.fct_stock_balance_day"
+        " group by all having max(balance_date) < (select max(balance_date) from marts.fct_stock_balance_day)"
+    ).fetchall()
+    assert ended == []
+
+
 # --- the answer key of 华辰 -------------------------------------------------------------------------
 
 HC, HCE = {"company_code": "HC"}, {"company_code": "HCE"}

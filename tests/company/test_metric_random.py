@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from random import Random
 
 import duckdb
@@ -41,6 +40,7 @@ from tieout.metrics.definitions import Definitions, read
 from tieout.metrics.engine import Engine
 from tieout.metrics.layer import build_layer, dimension_sets
 from tieout.metrics.trace import trace
+from tieout.transform.dbt import target
 
 pytestmark = [pytest.mark.company, pytest.mark.slow]
 
@@ -56,7 +56,6 @@ class World:
 
     con: duckdb.DuckDBPyConnection
     types: Types
-    dbt: Path
     definitions: Definitions
     seed: int
     sets: dict[str, tuple[By, ...]]
@@ -70,8 +69,8 @@ class World:
 
 @pytest.fixture(scope="module", params=SEEDS, ids="seed {}".format)
 def world(group: Group, request: pytest.FixtureRequest) -> Iterator[World]:
-    seed, dbt = request.param, group.home / "dbt"
-    with connect(group.home / "warehouse.duckdb", read_only=True) as con:
+    seed, dbt = request.param, target(group.settings)
+    with connect(group.settings.warehouse, read_only=True) as con:
         types, views = marts_of(con)
     with connect() as con:
         create(con, types, views)
@@ -86,7 +85,7 @@ def world(group: Group, request: pytest.FixtureRequest) -> Iterator[World]:
             for by in sets[name]
             for grain in ALL_GRAINS
         }
-        yield World(con, types, dbt, definitions, seed, sets, Evaluator(fetch(con), METRICS), answers)
+        yield World(con, types, definitions, seed, sets, Evaluator(fetch(con), METRICS), answers)
 
 
 def cells(con: duckdb.DuckDBPyConnection, name: str, grain: str | None, by: By) -> Cells:

@@ -162,7 +162,7 @@ def test_a_fault_of_the_compiler_would_be_seen(world, fault):
 
 
 def test_every_answer_over_a_handful_of_rows_is_that_of_plain_python(world):
-    """Facts without a row, with one, with two that are the same: one dimension set of each metric, every grain."""
+    """Facts without a row, with one, with a few: one dimension set of each metric, over all time and by two grains."""
     random, wrong = Random(world.seed), []
     world.con.execute("begin transaction")
     try:
@@ -171,7 +171,7 @@ def test_every_answer_over_a_handful_of_rows_is_that_of_plain_python(world):
         sizes = {len(rows) for rows in truth.marts.rows.values()}
         for name, sets in world.sets.items():
             by = random.choice(sets)
-            for grain in ALL_GRAINS:
+            for grain in (None, *random.sample(GRAINS, 2)):
                 found = cells(world.con, name, grain, by)
                 wrong += [
                     f"{name} {grain} {by} {text}" for text in differences(truth.cells(name, grain, by), found)
@@ -226,16 +226,16 @@ def test_every_wide_view_is_that_of_plain_python(world):
 
 
 def test_a_dimension_set_nobody_declared_is_that_of_plain_python(world):
-    """One to three dimensions and a grain of every third metric, compiled now, as `answer` would."""
+    """One to three dimensions and a grain of every fourth metric, compiled now, as `answer` would."""
     random, engine = Random(world.seed), Engine(world.definitions)
     wrong, compared = [], 0
-    for name in random.sample(sorted(world.sets), 36):
+    for name in random.sample(sorted(world.sets), 27):
         known = sorted(world.definitions.dimensions(name))
         by = lawful(world, name, random.sample(known, random.randint(1, min(3, len(known)))))
         expected, texts = undeclared(world, engine, name, random.choice(ALL_GRAINS), by)
         compared, wrong = compared + expected, wrong + texts
     agree(wrong)
-    assert compared > 500
+    assert compared > 300
 
 
 @pytest.mark.nightly

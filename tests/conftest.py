@@ -110,6 +110,7 @@ TOGETHER = {
     "test_metric_doors.py": "group",
     "test_metric_facts.py": "group",
     "test_metric_numbers.py": "group",
+    "test_metric_random.py": "group",
     "test_receipts_group.py": "group",
     "test_metric_tampering.py": "group",
     "test_restatement_group.py": "group",

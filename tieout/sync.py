@@ -59,6 +59,7 @@ def generated_files(settings: Settings) -> dict[Path, str]:
         report names what does not exist.
     """
     from expectations.generate import generated_suites
+    from tieout.doors.access import load_access
     from tieout.metrics.definitions import read_yaml
     from tieout.metrics.glossary import glossary
     from tieout.metrics.marts import read_marts
@@ -71,7 +72,8 @@ def generated_files(settings: Settings) -> dict[Path, str]:
     models = settings.dbt_project / "models"
     classes.refuse_unclassified(models)
     definitions = read_yaml(models / "metrics")
-    require(definitions, read_marts(models))
+    published_at = load_access(settings.dbt_project / "access" / "roles.yaml").unclassified
+    require(definitions, read_marts(models), published_at)
     check_reports(settings)
     return {
         **{

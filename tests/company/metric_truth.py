@@ -76,8 +76,8 @@ FACTS = {
     "fct_order_to_cash": "order_date open_to_ship_qty_base",
     "fct_delivery_line": "ship_date is_shipped delivery_kind shipped_amount_net_cny cost_amount_cny ship_qty_base currency_code",
     "fct_opportunity": "opened_date is_converted opportunity_amount_cny",
-    "fct_platform_order_line": "order_date paid_date ship_date is_cancelled is_paid is_shipped order_amount_net_cny order_amount_gross_cny freight_amount_gross_txn currency_code",
-    "fct_platform_order": "order_date is_cancelled order_id source_system",
+    "fct_platform_order_line": "order_date paid_date ship_date is_cancelled is_paid is_shipped order_amount_net_cny order_amount_gross_cny freight_amount_gross_txn currency_code platform_name",
+    "fct_platform_order": "order_date is_cancelled source_system platform_name",
     "fct_platform_refund_line": "refund_date status_code refund_amount_gross_cny",
     "fct_platform_settlement": "payment_date payment_amount_cny fee_amount_txn currency_code",
     "fct_purchase_order_line": "order_date is_ordered order_amount_net_cny",
@@ -100,23 +100,38 @@ FACTS = {
     "fct_attendance_day": "work_date",
     "fct_headcount_month": "month_end_date",
     "fct_approval": "start_date decision_date started_at decided_at is_rejected approval_kind",
-    "fct_service_ticket": "open_date resolve_date open_hours priority_name",
+    "fct_service_ticket": "open_date resolve_date open_hours priority_name ticket_kind",
 }  # fmt: skip
 # What a metric is split by → column of the row, and the dimension the column leads to (none: it is the member).
 DIMENSIONS = {
     "company_code": ("company_key", ("dim_organisation", "organisation_key", "organisation_code")),
+    "company_name": ("company_key", ("dim_organisation", "organisation_key", "organisation_name")),
     "department_code": ("organisation_key", ("dim_organisation", "organisation_key", "organisation_code")),
+    "department_name": ("organisation_key", ("dim_organisation", "organisation_key", "organisation_name")),
     "customer_code": ("customer_key", ("dim_customer", "customer_key", "customer_code")),
     "customer_name": ("customer_key", ("dim_customer", "customer_key", "customer_name")),
+    "customer_city": ("customer_key", ("dim_customer", "customer_key", "city")),
     "supplier_code": ("supplier_key", ("dim_supplier", "supplier_key", "supplier_code")),
+    "supplier_name": ("supplier_key", ("dim_supplier", "supplier_key", "supplier_name")),
     "product_code": ("product_key", ("dim_product", "product_key", "product_code")),
+    "product_name": ("product_key", ("dim_product", "product_key", "product_name")),
+    "product_kind": ("product_key", ("dim_product", "product_key", "product_kind")),
+    "product_line_name": ("product_key", ("dim_product", "product_key", "product_line_name")),
+    "category_name": ("product_key", ("dim_product", "product_key", "category_name")),
     "base_uom_code": ("product_key", ("dim_product", "product_key", "base_uom_code")),
     "warehouse_code": ("warehouse_key", ("dim_warehouse", "warehouse_key", "warehouse_code")),
+    "warehouse_name": ("warehouse_key", ("dim_warehouse", "warehouse_key", "warehouse_name")),
     "employee_no": ("employee_key", ("dim_employee", "employee_key", "employee_no")),
+    "employee_name": ("employee_key", ("dim_employee", "employee_key", "employee_name")),
     "account_code": ("account_key", ("dim_account", "account_key", "account_code")),
+    "account_name": ("account_key", ("dim_account", "account_key", "account_name")),
+    "account_group": ("account_key", ("dim_account", "account_key", "account_group")),
     **{
         name: (name, None)
-        for name in ("currency_code", "work_name", "approval_kind", "carrier_name", "priority_name", "check_kind")
+        for name in (
+            "currency_code", "work_name", "approval_kind", "carrier_name", "priority_name", "check_kind", "platform_name",
+            "ticket_kind", "move_kind",
+        )
     },
 }  # fmt: skip
 KEYS = {column for column, target in DIMENSIONS.values() if target}
@@ -124,8 +139,15 @@ KEYS = {column for column, target in DIMENSIONS.values() if target}
 LEGS = "legs"
 
 
-def hours(start: Any, end: Any) -> Decimal:
-    """Whole minutes between two instants, in hours, rounded half up to two places."""
+def less(one: Amount | None, other: Amount | None) -> Amount | None:
+    """The difference of two columns of a row, unknown where either is."""
+    return None if one is None or other is None else one - other
+
+
+def hours(start: Any, end: Any) -> Decimal | None:
+    """Whole minutes between two instants, in hours, rounded half up to two places; unknown where either is."""
+    if start is None or end is None:
+        return None
     minutes = end.replace(second=0, microsecond=0) - start.replace(second=0, microsecond=0)
     return (Decimal(int(minutes.total_seconds()) // 60) / 60).quantize(Decimal("0.01"), "ROUND_HALF_UP")
 
@@ -146,15 +168,21 @@ def delivered_cost(row: Row) -> Decimal | None:
     return None if value is None else -value
 
 
-def ledger(which: Callable[[Row], bool], sign: int = 1) -> Callable[[Row], Decimal | None]:
-    return lambda row: (
-        sign * (row.debit_amount_cny - row.credit_amount_cny) if row.is_posted and which(row) else None
-    )
+def ledger(which: Callable[[Row], bool], sign: int = 1) -> Callable[[Row], Amount | None]:
+    def amount(row: Row) -> Amount | None:
+        balance = less(row.debit_amount_cny, row.credit_amount_cny)
+        return sign * balance if row.is_posted and which(row) and balance is not None else None
+
+    return amount
+
+
+def account(*prefixes: str) -> Callable[[Row], bool]:
+    return lambda row: (row.account_code or "").startswith(prefixes)
 
 
 def profit_and_loss(row: Row) -> bool:
     """Class 6 of the Chinese chart, class 8 of the subsidiary's."""
-    return (len(row.account_code) == 6 and row.account_code[0] == "8") or row.account_code[0] == "6"
+    return account("6")(row) or (account("8")(row) and len(row.account_code) == 6)
 
 
 def if_(condition: object, amount: Amount | None) -> Amount | None:
@@ -176,7 +204,7 @@ METRICS: dict[str, Rule] = {
     "sales_order_open_qty": Sum("fct_order_to_cash", "order_date", lambda r: r.open_to_ship_qty_base),
     "sales_shipped_amount_net": Sum("fct_delivery_line", "ship_date", lambda r: if_(r.is_shipped, r.shipped_amount_net_cny)),
     "sales_shipped_qty": Sum("fct_delivery_line", "ship_date", lambda r: if_(r.is_shipped, r.ship_qty_base)),
-    "sales_returned_amount_net": Sum("fct_delivery_line", "ship_date", lambda r: if_(r.is_shipped and r.delivery_kind == "return", -r.shipped_amount_net_cny)),
+    "sales_returned_amount_net": Sum("fct_delivery_line", "ship_date", lambda r: if_(r.is_shipped and r.delivery_kind == "return", less(0, r.shipped_amount_net_cny))),
     "sales_shipped_cost_amount": Sum("fct_delivery_line", "ship_date", lambda r: if_(r.is_shipped, r.cost_amount_cny)),
     "sales_shipped_margin_amount": Difference("sales_shipped_amount_net", "sales_shipped_cost_amount"),
     "sales_shipped_margin_ratio": Share("sales_shipped_amount_net", "sales_shipped_cost_amount"),
@@ -212,14 +240,14 @@ METRICS: dict[str, Rule] = {
     "goods_received_not_invoiced_amount_net": Difference("goods_received_to_date_amount_net", "supplier_goods_invoiced_to_date_amount_net"),
     # stock
     "stock_on_hand_qty": Last("fct_stock_balance_day", "balance_date", lambda r: r.closing_qty),
-    "stock_in_qty": Sum(LEGS, "move_date", lambda r: if_(r.qty > 0, r.qty)),
-    "stock_out_qty": Sum(LEGS, "move_date", lambda r: if_(r.qty < 0, -r.qty)),
+    "stock_in_qty": Sum(LEGS, "move_date", lambda r: if_(r.qty is not None and r.qty > 0, r.qty)),
+    "stock_out_qty": Sum(LEGS, "move_date", lambda r: if_(r.qty is not None and r.qty < 0, less(0, r.qty))),
     "stock_value_balance": Running("fct_stock_move", "move_date", stock_value),
     "stock_delivered_cost_amount": Sum("fct_stock_move", "move_date", delivered_cost),
     "stock_turnover_ratio": Quotient("stock_delivered_cost_amount", "stock_value_balance"),
-    "stock_count_difference_qty": Sum("fct_stock_count_line", "count_date", lambda r: if_(r.is_done, r.counted_qty - r.expected_qty)),
+    "stock_count_difference_qty": Sum("fct_stock_count_line", "count_date", lambda r: if_(r.is_done, less(r.counted_qty, r.expected_qty))),
     "stock_count_line_count": Sum("fct_stock_count_line", "count_date", lambda r: if_(r.is_done, 1)),
-    "stock_count_exact_line_count": Sum("fct_stock_count_line", "count_date", lambda r: if_(r.is_done and r.counted_qty == r.expected_qty, 1)),
+    "stock_count_exact_line_count": Sum("fct_stock_count_line", "count_date", lambda r: if_(r.is_done and less(r.counted_qty, r.expected_qty) == 0, 1)),
     "stock_count_accuracy_ratio": Quotient("stock_count_exact_line_count", "stock_count_line_count"),
     # production
     "produced_qty": Sum("fct_work_order", "effective_date", lambda r: if_(r.is_done, r.produced_qty)),
@@ -227,7 +255,7 @@ METRICS: dict[str, Rule] = {
     "finished_planned_qty": Sum("fct_work_order", "effective_date", lambda r: if_(r.is_done, r.planned_qty)),
     "scrap_ratio": Quotient("scrapped_qty", "finished_planned_qty"),
     "finished_work_order_count": Sum("fct_work_order", "effective_date", lambda r: if_(r.is_done, 1)),
-    "finished_on_time_work_order_count": Sum("fct_work_order", "effective_date", lambda r: if_(r.is_done and r.effective_date <= r.planned_date, 1)),
+    "finished_on_time_work_order_count": Sum("fct_work_order", "effective_date", lambda r: if_(r.is_done and r.effective_date and r.planned_date and r.effective_date <= r.planned_date, 1)),
     "work_order_on_time_ratio": Quotient("finished_on_time_work_order_count", "finished_work_order_count"),
     "work_order_open_count": Sum("fct_work_order", "planned_date", lambda r: if_(not r.is_done, 1)),
     "material_issued_cost_amount": Sum("fct_material_issue", "effective_date", lambda r: if_(r.is_done, r.issue_cost_amount_cny)),
@@ -239,20 +267,20 @@ METRICS: dict[str, Rule] = {
     "shipment_count": Sum("fct_shipment", "ship_date", lambda r: 1),
     "shipment_freight_amount_gross": Sum("fct_shipment", "ship_date", lambda r: r.freight_amount_gross_cny),
     "shipment_signed_count": Sum("fct_shipment", "signed_date", lambda r: if_(r.signed_at, 1)),
-    "shipment_transit_hours": Sum("fct_shipment", "signed_date", lambda r: hours(r.shipped_at, r.signed_at) if r.signed_at else None),
+    "shipment_transit_hours": Sum("fct_shipment", "signed_date", lambda r: hours(r.shipped_at, r.signed_at)),
     "shipment_average_transit_hours": Quotient("shipment_transit_hours", "shipment_signed_count"),
     # finance
-    "revenue_amount_net": Sum(L, "entry_date", lambda r: if_(r.is_posted and r.is_revenue, 0 if r.is_closing else r.credit_amount_cny - r.debit_amount_cny)),
+    "revenue_amount_net": Sum(L, "entry_date", lambda r: if_(r.is_posted and r.is_revenue, 0 if r.is_closing else less(r.credit_amount_cny, r.debit_amount_cny))),
     "ledger_debit_amount": Sum(L, "entry_date", lambda r: if_(r.is_posted, r.debit_amount_cny)),
     "ledger_credit_amount": Sum(L, "entry_date", lambda r: if_(r.is_posted, r.credit_amount_cny)),
     "ledger_expense_amount": Sum(L, "entry_date", ledger(lambda r: profit_and_loss(r) and not r.is_revenue and not r.is_closing)),
     "ledger_profit_amount": Difference("revenue_amount_net", "ledger_expense_amount"),
-    "wages_accrued_amount": Sum(L, "entry_date", lambda r: if_(r.is_posted and r.account_code.startswith("2211"), r.credit_amount_cny)),
-    "purchase_price_variance_amount": Sum(L, "entry_date", ledger(lambda r: r.account_code.startswith("1404"))),
+    "wages_accrued_amount": Sum(L, "entry_date", lambda r: if_(r.is_posted and account("2211")(r), r.credit_amount_cny)),
+    "purchase_price_variance_amount": Sum(L, "entry_date", ledger(account("1404"))),
     "receivable_balance": Running(L, "entry_date", ledger(lambda r: r.is_receivable)),
-    "payable_balance": Running(L, "entry_date", ledger(lambda r: r.account_code.startswith("2202"), -1)),
-    "vat_balance": Running(L, "entry_date", ledger(lambda r: r.account_code.startswith("2221"))),
-    "bank_balance": Running(L, "entry_date", ledger(lambda r: r.account_code.startswith("1002"))),
+    "payable_balance": Running(L, "entry_date", ledger(account("2202"), -1)),
+    "vat_balance": Running(L, "entry_date", ledger(account("2221"))),
+    "bank_balance": Running(L, "entry_date", ledger(account("1002"))),
     "cash_balance": Running(L, "entry_date", ledger(lambda r: r.is_cash)),
     "stock_ledger_balance": Running(L, "entry_date", ledger(lambda r: r.is_stock_balance)),
     "sales_invoice_amount_net": Sum(I, "invoice_date", lambda r: if_(r.is_posted, r.invoice_amount_net_cny)),
@@ -261,7 +289,7 @@ METRICS: dict[str, Rule] = {
     "sales_invoice_intercompany_amount_net": Sum(I, "invoice_date", lambda r: if_(r.is_posted and r.is_intercompany, r.invoice_amount_net_cny)),
     "sales_invoice_draft_amount_net_txn": Sum(I, "invoice_date", lambda r: if_(r.is_draft, r.invoice_amount_net_txn)),
     "customer_receipt_amount": Sum("fct_payment", "payment_date", lambda r: if_(r.is_posted and r.payment_kind == "customer_receipt", r.bank_amount_cny)),
-    "supplier_payment_amount": Sum("fct_payment", "payment_date", lambda r: if_(r.is_posted and r.payment_kind == "supplier_payment", -r.bank_amount_cny)),
+    "supplier_payment_amount": Sum("fct_payment", "payment_date", lambda r: if_(r.is_posted and r.payment_kind == "supplier_payment", less(0, r.bank_amount_cny))),
     # people
     "worked_hours": Sum("fct_timesheet_line", "work_date", lambda r: r.worked_hours),
     "attendance_day_count": Sum("fct_attendance_day", "work_date", lambda r: 1),
@@ -272,7 +300,7 @@ METRICS: dict[str, Rule] = {
     "approval_rejected_count": Sum("fct_approval", "decision_date", lambda r: if_(r.decided_at and r.is_rejected, 1)),
     "approval_rejection_ratio": Quotient("approval_rejected_count", "approval_decided_count"),
     "approval_open_count": Sum("fct_approval", "start_date", lambda r: if_(not r.decided_at, 1)),
-    "approval_cycle_hours": Sum("fct_approval", "decision_date", lambda r: hours(r.started_at, r.decided_at) if r.decided_at else None),
+    "approval_cycle_hours": Sum("fct_approval", "decision_date", lambda r: hours(r.started_at, r.decided_at)),
     "approval_average_cycle_hours": Quotient("approval_cycle_hours", "approval_decided_count"),
     # service
     "ticket_opened_count": Sum("fct_service_ticket", "open_date", lambda r: 1),
@@ -321,8 +349,8 @@ def fetch(con: duckdb.DuckDBPyConnection) -> Marts:
 
 
 class Leg(NamedTuple):
-    move_date: date
-    qty: Decimal
+    move_date: date | None
+    qty: Decimal | None
     warehouse_key: str
     product_key: str
     company_key: str
@@ -333,9 +361,8 @@ def legs(moves: Iterable[Row], warehouses: dict[str, str | None]) -> Iterator[Le
     for move in moves:
         for warehouse, sign in ((move.from_warehouse_key, -1), (move.to_warehouse_key, 1)):
             if move.is_done and warehouses.get(warehouse, "not_applicable") != "not_applicable":
-                yield Leg(
-                    move.move_date, sign * move.stated_qty_base, warehouse, move.product_key, move.company_key
-                )
+                qty = None if move.stated_qty_base is None else sign * move.stated_qty_base
+                yield Leg(move.move_date, qty, warehouse, move.product_key, move.company_key)
 
 
 # --- the computation --------------------------------------------------------------------------------
@@ -441,7 +468,7 @@ class Evaluator:
         grain: str,
         horizon: date | None,
     ) -> Iterator[tuple[tuple[date | None, Members], Amount]]:
-        until = horizon or self._last_day(rule)
+        until = horizon or self.last_day(rule)
         if until is None:
             return
         ends: dict[date, date] = {}
@@ -459,25 +486,25 @@ class Evaluator:
                 if done:
                     yield (start, members), total
 
-    def _last_day(self, rule: Sum) -> date | None:
+    def last_day(self, rule: Sum) -> date | None:
         return max(
             (day for row in self.marts.rows[rule.fact] if (day := getattr(row, rule.day))), default=None
         )
 
     def _horizon(self, name: str) -> date | None:
-        bases = list(self._bases(name))
+        bases = list(self.bases(name))
         if not any(isinstance(rule, Running) for rule in bases):
             return None
-        return max((day for rule in bases if (day := self._last_day(rule))), default=None)
+        return max((day for rule in bases if (day := self.last_day(rule))), default=None)
 
-    def _bases(self, name: str) -> Iterator[Sum]:
+    def bases(self, name: str) -> Iterator[Sum]:
         rule = self.rules[name]
         if isinstance(rule, Sum):
             yield rule
             return
         names = (rule.top, rule.bottom) if isinstance(rule, Quotient) else (rule.first, rule.second)
         for item in names:
-            yield from self._bases(item)
+            yield from self.bases(item)
 
 
 def _joined(rule: Rule, left: Value | None, right: Value | None) -> Value | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from tieout.metrics.definitions import parse, read_yaml
 from tieout.metrics.errors import DefinitionError
+from tieout.metrics.marts import Marts, marts_in, read_marts
 from tieout.metrics.rules import require, violations
 from tieout.settings import PROJECT
 
@@ -107,12 +109,15 @@ BROKEN: dict[str, tuple[str, str, Callable[[dict], object]]] = {
         "scrap_ratio",
         lambda d: metric(d, "scrap_ratio")["type_params"].update(expr="scrapped / (planned)"),
     ),
-    "a difference that is empty where one side is": (
-        "expression",
-        "goods_received_not_invoiced_amount_net",
-        lambda d: metric(d, "goods_received_not_invoiced_amount_net")["type_params"].update(
-            expr="received - coalesce(invoiced, 0)"
-        ),
+    "zeroes for days without anything": (
+        "supported",
+        "worked_hours",
+        lambda d: metric(d, "worked_hours")["type_params"]["measure"].update(join_to_timespine=True),
+    ),
+    "zeroes beside other metrics": (
+        "supported",
+        "worked_hours",
+        lambda d: metric(d, "worked_hours")["type_params"]["measure"].update(fill_nulls_with=0),
     ),
     "an expression of something else": (
         "expression",
@@ -253,6 +258,156 @@ def test_a_broken_rule_is_found_where_it_is_broken(text, case):
     found = violations(parse(json.dumps(document)))
 
     assert (rule, subject) in {(item.rule, item.subject) for item in found}
+
+
+# Formula of goods received and invoiced → what to write instead.
+UNGUARDED = {
+    "received - coalesce(invoiced, 0)": "write coalesce(received, 0)",
+    "coalesce(received, 0) - invoiced": "write coalesce(invoiced, 0)",
+    "received * 2 + invoiced": "write coalesce(received, 0)",
+    "abs(coalesce(received, 0) - invoiced)": "write coalesce(invoiced, 0)",
+    # guards that are there, and do not guard
+    "coalesce(received - invoiced, 0)": "write coalesce(invoiced, 0)",
+    "coalesce(received, 0) - coalesce(invoiced, 1)": "write coalesce(invoiced, 0)",
+    "coalesce(received, invoiced) - coalesce(invoiced, 0)": "write coalesce(received, 0)",
+    "case when received is not null then received - coalesce(invoiced, 0) end": "write coalesce(received, 0)",
+    "coalesce(received, 0) - coalesce(invoiced, 0)": "write case when received is not null or invoiced is not null",
+}
+
+
+@pytest.mark.parametrize("formula", UNGUARDED)
+def test_a_difference_that_loses_what_one_side_holds_is_refused_with_its_fix(text, formula):
+    document = json.loads(text)
+    metric(document, "goods_received_not_invoiced_amount_net")["type_params"]["expr"] = formula
+
+    found = violations(parse(json.dumps(document)))
+
+    assert {(item.rule, item.subject) for item in found} == {
+        ("missing-input", "goods_received_not_invoiced_amount_net")
+    }
+    assert any(item.message.startswith(UNGUARDED[formula]) for item in found)
+
+
+GUARD = "case when received is not null or invoiced is not null then {} end"
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        GUARD.format("coalesce(received, 0) - coalesce(invoiced, 0)"),
+        GUARD.format("ifnull(received, 0) + 2 * coalesce(invoiced, 0.0) - 1"),
+        "(coalesce(received, 0) - coalesce(invoiced, 0)) / nullif(received, 0)",
+        "1 - received",  # nothing received is nothing, and not one
+    ],
+)
+def test_a_formula_that_keeps_every_side_is_left_alone(text, formula):
+    document = json.loads(text)
+    metric(document, "goods_received_not_invoiced_amount_net")["type_params"]["expr"] = formula
+
+    assert "missing-input" not in {item.rule for item in violations(parse(json.dumps(document)))}
+
+
+def test_a_formula_nobody_can_compute_is_refused(text):
+    document = json.loads(text)
+    metric(document, "goods_received_not_invoiced_amount_net")["type_params"]["expr"] = (
+        "sume(received) - invoiced"
+    )
+
+    found = violations(parse(json.dumps(document)))
+
+    assert "cannot be computed" in next(item.message for item in found if item.rule == "missing-input")
+
+
+# --- classes --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def marts() -> Marts:
+    return read_marts(FOLDER.parent)
+
+
+def classes(text: str, marts: Marts, published_at: str = "L2") -> dict[str, list[str]]:
+    found = violations(parse(text), marts, published_at)
+    return {
+        subject: [item.message for item in found if item.rule == "classes" and item.subject == subject]
+        for subject in {item.subject for item in found if item.rule == "classes"}
+    }
+
+
+def test_no_metric_of_ours_shows_what_is_above_its_class(text, marts):
+    assert classes(text, marts) == {}
+    # at L1 nearly every one would: the marts' amounts are internal
+    assert len(classes(text, marts, "L1")) > 60
+
+
+def test_a_measure_over_a_confidential_column_is_refused(text, marts):
+    document = json.loads(text)
+    measure(document, "month_end_person_count")["expr"] = "gross_pay_amount_cny"
+
+    (message,) = classes(json.dumps(document), marts)["employee_headcount"]
+
+    assert "fct_headcount_month.gross_pay_amount_cny is L4" in message
+    assert "published at L2 (`unclassified` in access/roles.yaml)" in message
+    assert "use another column in measure month_end_person_count" in message
+    assert "employee_headcount" not in classes(json.dumps(document), marts, "L4")
+
+
+def test_a_condition_on_a_confidential_column_is_refused_like_an_amount(text, marts):
+    document = json.loads(text)
+    measure(document, "month_end_person_count")["expr"] = "case when gross_pay_amount_cny > 50000 then 1 end"
+
+    assert "employee_headcount" in classes(json.dumps(document), marts)
+
+
+def test_names_of_people_are_neither_stored_nor_shown_in_a_view(text, marts):
+    document = json.loads(text)
+    meta(document, "worked_hours")["by"] = ["employee_name"]
+    view = next(item for item in document["saved_queries"] if item["name"] == "worked_hours_by_work_monthly")
+    view["query_params"]["group_by"].append("Dimension('employee__employee_name')")
+
+    found = classes(json.dumps(document), marts)
+
+    assert found.keys() == {"worked_hours", "worked_hours_by_work_monthly"}
+    assert "dim_employee.employee_name is L3" in found["worked_hours"][0]
+    assert "take employee_name out of `by`" in found["worked_hours"][0]
+    assert "out of the view" in found["worked_hours_by_work_monthly"][0]
+
+
+def test_a_column_that_becomes_confidential_takes_its_metrics_with_it(text, marts):
+    """No metric changed: the class of a column of the mart did."""
+    table = marts["fct_timesheet_line"]
+    stricter = {
+        **marts,
+        "fct_timesheet_line": {**table, "worked_hours": replace(table["worked_hours"], sensitivity="L3")},
+    }
+
+    assert classes(text, stricter).keys() == {"worked_hours"}
+
+
+def test_the_check_asks_at_the_class_that_roles_yaml_publishes_metrics_at(monkeypatch, tmp_path):
+    """`make check` runs `tieout sync --check`."""
+    from tieout import sync
+    from tieout.doors.access import load_access
+    from tieout.settings import Settings
+
+    settings, asked = Settings(tmp_path), []
+    monkeypatch.setattr("tieout.metrics.rules.require", lambda *given: asked.append(given[2:]))
+    sync.generated_files(settings)
+
+    assert asked == [(load_access(settings.dbt_project / "access" / "roles.yaml").unclassified,)] == [("L2",)]
+
+
+def test_a_column_has_its_own_class_or_that_of_its_table():
+    node = {
+        "resource_type": "model",
+        "name": "fct_pay",
+        "config": {"meta": {"class": "L4"}},
+        "columns": {"pay": {"name": "pay"}, "month": {"name": "month", "config": {"meta": {"class": "L1"}}}},
+    }
+
+    found = marts_in({"nodes": {"model.fct_pay": node}})["fct_pay"]
+
+    assert (found["pay"].sensitivity, found["month"].sensitivity) == ("L4", "L1")
 
 
 def test_broken_definitions_stop_the_build_and_name_every_rule(text):

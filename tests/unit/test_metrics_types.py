@@ -44,7 +44,7 @@ def test_dbts_manifest_says_of_a_column_what_the_yaml_says():
     }
 
     assert marts_in({"nodes": {"model.fct_order": node}}) == {
-        "fct_order": {"net": Column("net", "CNY", "CNY", "excluded")}
+        "fct_order": {"net": Column("net", "CNY", "CNY", "excluded", sensitivity="L2")}
     }
 
 

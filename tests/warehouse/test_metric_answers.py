@@ -29,9 +29,10 @@ from tests.company.metric_truth import (
     if_,
     start_of,
 )
-from tests.warehouse.test_metric_layer import COMPANY, MARTS, build
+from tests.warehouse.test_metric_layer import MARTS, build
 from tieout.engine import literal
 from tieout.metrics.answer import answer
+from tieout.metrics.trace import trace
 
 GRAINS = (None, "day", "week", "month", "quarter", "year")
 ADDITIVE = ("order_amount_net", "ship_amount_net")
@@ -53,9 +54,6 @@ MEMBERS: dict[str, dict[str, str | None]] = {
     "customer_code": {"k1": "C1", "k2": "C2", "unmatched": "unmatched"},
     "product_code": {"p1": "P1", "p2": "P2"},
 }
-PLAIN = "expr: coalesce(booked, 0) - coalesce(shipped, 0)"
-# As our own formulas are written: where neither input has a value there is none, and not a zero.
-GUARDED = f"expr: case when booked is not null or shipped is not null then {PLAIN.removeprefix('expr: ')} end"
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
 CALENDAR = [FIRST + timedelta(days=number) for number in range((LAST - FIRST).days + 1)]
 
@@ -111,8 +109,7 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCon
     folder: Path = tmp_path_factory.mktemp("answers")
     with duckdb.connect() as con:
         con.execute(MARTS)
-        assert PLAIN in COMPANY
-        build(con, folder, COMPANY.replace(PLAIN, GUARDED))
+        build(con, folder)
         yield con
 
 
@@ -199,6 +196,23 @@ def test_every_answer_is_that_of_plain_python(con, ordered, shipped, moved, grai
 
 
 @often
+@given(orders, shipments)
+@example([Order(None, "k1", True, Decimal("0.10"))], [])
+@example([Order(FIRST, "k1", True, Decimal("0.10"))], [Shipment(LAST, "k1", Decimal("0.10"))])
+def test_a_wide_view_shows_what_each_of_its_metrics_says_alone(con, ordered, shipped):
+    """A balance beside them takes nothing from the others: not the rows without a day, nor any if its fact is empty."""
+    fill(con, ordered, shipped)
+    shown = ("order_amount_net", "ship_amount_net", "backlog_amount_net")
+    rows = con.execute(
+        f"select period_start, customer_code, {', '.join(shown)} from metrics.sales_monthly"
+    ).fetchall()
+    for place, name in enumerate(shown, start=2):
+        found = {(row[0], (row[1],)): row[place] for row in rows if row[place] is not None}
+        assert found == cells(con, name, "month", ("customer_code",)), name
+    assert all(any(value is not None for value in row[2:]) for row in rows)
+
+
+@often
 @given(orders, shipments, st.sampled_from(GRAINS))
 def test_the_members_add_up_to_the_total(con, ordered, shipped, grain):
     fill(con, ordered, shipped)
@@ -264,3 +278,15 @@ def test_nothing_is_said_of_periods_after_the_last_row(con, ordered, shipped, mo
         by = ("product_code",) if name == "stock_on_hand_qty" else ()
         starts = [start for start, _ in cells(con, name, grain, by) if start]
         assert not starts or (until and max(starts) <= until), name
+
+
+@often
+@given(orders, shipments, st.sampled_from(["2026-01", "2026-03", "2026-07", "2026-Q4", "2027"]))
+@example([Order(FIRST, "k1", True, Decimal("0.10"))], [Shipment(FIRST, "k1", Decimal("33.33"))], "2026-07")
+def test_the_rows_behind_a_formula_of_balances_end_where_it_ends(con, ordered, shipped, period):
+    """After that there is no number, and no rows that contradict it."""
+    fill(con, ordered, shipped)
+    rows = answer(con, "backlog_amount_net", period=period).rows
+    found = trace(con, "backlog_amount_net", period=period, keys={})
+    assert found.cell == (rows[0][-1] if rows else None)
+    assert rows or not found.contributions

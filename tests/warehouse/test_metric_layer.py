@@ -101,7 +101,8 @@ metrics:
     description: 未发货额 / Booked to date less shipped to date.
     type: derived
     type_params:
-      expr: coalesce(booked, 0) - coalesce(shipped, 0)
+      # without the condition a draft would make a row of zero
+      expr: case when booked is not null or shipped is not null then coalesce(booked, 0) - coalesce(shipped, 0) end
       metrics:
         - {{name: order_amount_balance, alias: booked}}
         - {{name: ship_amount_balance, alias: shipped}}
@@ -520,7 +521,7 @@ def test_building_again_compiles_nothing_and_changes_nothing(own, tmp_path):
 
 def test_only_what_depends_on_a_change_is_compiled_again(own, tmp_path):
     changed = COMPANY.replace("label: 发货额", "label: 出库额").replace(
-        "expr: coalesce(booked, 0) - coalesce(shipped, 0)", "expr: coalesce(shipped, 0) - coalesce(booked, 0)"
+        "then coalesce(booked, 0) - coalesce(shipped, 0)", "then coalesce(shipped, 0) - coalesce(booked, 0)"
     )
 
     again = build(own, tmp_path, changed)

@@ -17,7 +17,7 @@ from functools import cached_property
 import sqlglot
 from sqlglot import expressions as sql
 
-from tieout.metrics.definitions import GRAINS, Definitions, Metric
+from tieout.metrics.definitions import GRAINS, Definitions
 from tieout.metrics.errors import MetricError, unknown
 
 # Where a template holds the grain; no column or table may contain it.
@@ -92,21 +92,25 @@ class Engine:
         tree = _lean(without_catalog(self._compile(metrics, group_by)), self.definitions.spines, shown)
         outputs = [f"cast({period} as date) as period_start"] if grain else []
         outputs += [f"{_id(dunder)} as {_id(name)}" for dunder, name in zip(dimensions, names, strict=True)]
-        outputs += [f"{_id(name)} as {_id(column)}" for name, column in zip(metrics, columns, strict=True)]
-        # A row stands for a period and group in which the metric has a value.
-        conditions = [" or ".join(f"{_id(name)} is not null" for name in metrics)]
-        horizon = self._horizon(metrics) if grain else None
-        if horizon:
-            conditions.append(f"{period} <= {horizon}")
-        where = " and ".join(f"({item})" for item in conditions)
+        # Beside a balance, which ends, other metrics keep their later rows and those without a day.
+        ends = [self._horizon(name) if grain else None for name in metrics]
+        stands = [
+            f"{_id(name)} is not null" + (f" and {period} <= {end}" if end else "")
+            for name, end in zip(metrics, ends, strict=True)
+        ]
+        for name, column, end, condition in zip(metrics, columns, ends, stands, strict=True):
+            value = f"case when {condition} then {_id(name)} end" if end and len(metrics) > 1 else _id(name)
+            outputs.append(f"{value} as {_id(column)}")
+        # A row stands for a period and group in which a metric has a value.
+        where = " or ".join(f"({condition})" for condition in stands)
         return (
             f"select {', '.join(outputs)}\nfrom (\n{tree.sql('duckdb', pretty=True, comments=False)}\n"
             f") as compiled\nwhere {where}"
         )
 
-    def _horizon(self, metrics: Sequence[str]) -> str | None:
+    def _horizon(self, metric: str) -> str | None:
         """The last day any row of a cumulative input has; the time spine would go on into the future."""
-        bases: list[Metric] = [base for name in metrics for base in self.definitions.base_metrics(name)]
+        bases = self.definitions.base_metrics(metric)
         if not any(base.kind == "cumulative" for base in bases):
             return None
         days = []

@@ -1,11 +1,11 @@
-"""What the columns of a mart are: unit, currency, tax basis and the date a process stands on.
+"""What the columns of a mart are: unit, currency, tax basis, class, and the date a process stands on.
 
 Written once, as `config.meta` of the column in dbt's YAML; read from there without dbt, or from dbt's manifest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ class Column:
     rate: str = ""
     # Of a date: which of a process' dates it is (ordered, shipped, invoiced, ...).
     time_role: str = ""
+    # L1 to L4: its own class, or that of its table.
+    sensitivity: str = ""
 
 
 # Mart -> column -> what it says. A mart's name is unique in dbt.
@@ -50,20 +52,28 @@ def read_marts(models: Path) -> Marts:
         except yaml.YAMLError as error:
             raise DefinitionError(f"{path.name}: {error}") from error
         for model in document.get("models") or ():
-            found[model["name"]] = dict(_columns(model.get("columns") or ()))
+            found[model["name"]] = dict(_columns(model.get("columns") or (), _meta(model)))
     return found
 
 
 def marts_in(manifest: Mapping) -> Marts:
     """The same from dbt's `manifest.json`."""
     return {
-        node.get("alias") or node["name"]: dict(_columns(node.get("columns", {}).values()))
+        node.get("alias") or node["name"]: dict(_columns(node.get("columns", {}).values(), _meta(node)))
         for node in manifest.get("nodes", {}).values()
         if node.get("resource_type") == "model"
     }
 
 
-def _columns(written) -> Iterator[tuple[str, Column]]:
+def _columns(written: Iterable[Mapping], of_table: Mapping) -> Iterator[tuple[str, Column]]:
     for item in written:
-        meta = (item.get("config") or {}).get("meta") or item.get("meta") or {}
-        yield item["name"], Column(item["name"], **{key: str(meta[key]) for key in _KEYS if key in meta})
+        meta = _meta(item)
+        said = {key: str(meta[key]) for key in _KEYS if key in meta}
+        yield (
+            item["name"],
+            Column(item["name"], **said, sensitivity=str(meta.get("class") or of_table.get("class") or "")),
+        )
+
+
+def _meta(described: Mapping) -> Mapping:
+    return (described.get("config") or {}).get("meta") or described.get("meta") or {}

@@ -1,20 +1,26 @@
 """Rules a metric definition must keep. Each stands for a wrong number somebody once saw.
 
 `violations` only looks at definitions: no data, no compiler. `tieout sync --check` and `build_layer` both run it, so
-a rule that is broken stops the change, and the refresh before anything is computed.
+a rule that is broken stops the change, and the refresh before anything is computed. What class metrics are published
+at is known to the former only.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tieout.metrics.definitions import Definitions, Metric
 from tieout.metrics.errors import DefinitionError
 from tieout.metrics.marts import Marts
 from tieout.metrics.types import role_violations, type_violations
+
+if TYPE_CHECKING:
+    import duckdb
+    from sqlglot import expressions
 
 _NAME = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+)+$")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -32,11 +38,14 @@ class Violation:
         return f"{self.subject}: {self.message} [{self.rule}]"
 
 
-def violations(definitions: Definitions, marts: Marts | None = None) -> list[Violation]:
+def violations(
+    definitions: Definitions, marts: Marts | None = None, published_at: str | None = None
+) -> list[Violation]:
     """Every rule broken by every definition, in a stable order.
 
     Args:
         marts: What the columns are; without them nothing is said of units, currencies, tax bases and dates.
+        published_at: Class, L1 to L4, that schema metrics is published at; without it nothing is said of classes.
     """
     found: list[Violation] = []
     for metric in definitions.metrics.values():
@@ -52,14 +61,19 @@ def violations(definitions: Definitions, marts: Marts | None = None) -> list[Vio
         if marts is not None:
             for rule, typed in _TYPE_RULES.items():
                 found += [Violation(rule, metric.name, text) for text in typed(definitions, marts, metric)]
+    if marts is not None and published_at is not None:
+        found += [
+            Violation("classes", subject, text)
+            for subject, text in _classes(definitions, marts, published_at)
+        ]
     for rule, check_all in _RULES.items():
         found += [Violation(rule, subject, text) for subject, text in check_all(definitions)]
     return found
 
 
-def require(definitions: Definitions, marts: Marts | None = None) -> None:
+def require(definitions: Definitions, marts: Marts | None = None, published_at: str | None = None) -> None:
     """Raises: DefinitionError listing every violation."""
-    found = violations(definitions, marts)
+    found = violations(definitions, marts, published_at)
     if found:
         lines = "\n".join(f"  {item}" for item in found)
         raise DefinitionError(f"{len(found)} metric rules are broken; nothing was compiled:\n{lines}")
@@ -111,11 +125,65 @@ def _expression(definitions: Definitions, metric: Metric) -> Iterator[str]:
     for column in tree.find_all(sql.Column):
         if column.name not in aliases:
             yield f"{column.name!r} in `expr` is not an input; inputs are {', '.join(sorted(aliases))}"
-        elif column.find_ancestor(sql.Add, sql.Sub) and not column.find_ancestor(sql.Coalesce):
-            yield (
-                f"write coalesce({column.name}, 0): where one input has no row in a period, a sum or "
-                "difference with it would be empty"
+
+
+def _missing(definitions: Definitions, metric: Metric) -> Iterator[str]:
+    """A sum or difference without one of its inputs is as if that were zero; without any of them it is nothing.
+
+    The formula itself is asked, with numbers in place of its inputs, so a coalesce in the wrong place or to
+    another value is found like one that is not there.
+    """
+    import duckdb
+    import sqlglot
+    from sqlglot import expressions as sql
+
+    if metric.kind != "derived" or not metric.expr:
+        return
+    aliases = [item.alias for item in metric.inputs]
+    tree = sqlglot.parse_one(str(metric.expr), read="duckdb")
+    added = [node for node in tree.find_all(sql.Add, sql.Sub) if not node.find_ancestor(sql.Add, sql.Sub)]
+    if not added or {column.name for column in tree.find_all(sql.Column)} - set(aliases):
+        return  # the latter is said by `expression`
+    try:
+        with duckdb.connect() as con:
+            for node in added:
+                yield from _missing_one(con, node)
+            if _value(con, tree, dict.fromkeys(aliases)) is not None:
+                known = " or ".join(f"{name} is not null" for name in aliases)
+                yield f"write case when {known} then … end: rows that count in none of its inputs would make a zero"
+    except duckdb.Error as error:
+        yield f"{tree.sql('duckdb')} cannot be computed: {error}"
+
+
+_PRIMES = (7, 11, 13, 17, 19, 23, 29, 31)
+
+
+def _missing_one(con: duckdb.DuckDBPyConnection, added: expressions.Expr) -> Iterator[str]:
+    from sqlglot import expressions as sql
+
+    numbers = dict(zip(sorted({column.name for column in added.find_all(sql.Column)}), _PRIMES, strict=False))
+    if len(numbers) < 2:
+        return  # one less a number: where it has no value, neither has this
+    for name in numbers:
+        as_zero, missing = (_value(con, added, numbers | {name: given}) for given in (0, None))
+        if missing is None or missing != as_zero:
+            wrong = (
+                "empty, and what the other inputs hold be lost"
+                if missing is None
+                else "another number than with 0"
             )
+            yield f"write coalesce({name}, 0): where {name} has no row in a period, {added.sql('duckdb')} would be {wrong}"
+
+
+def _value(
+    con: duckdb.DuckDBPyConnection, formula: expressions.Expr, numbers: Mapping[str, int | None]
+) -> object:
+    given = ", ".join(
+        f'cast({"null" if number is None else number} as double) as "{name}"'
+        for name, number in numbers.items()
+    )
+    row = con.execute(f"select {formula.sql('duckdb')} from (select {given})").fetchone()
+    return row[0] if row else None
 
 
 def _additivity(definitions: Definitions, metric: Metric) -> Iterator[str]:
@@ -190,6 +258,13 @@ def _supported(definitions: Definitions, metric: Metric) -> Iterator[str]:
         yield "offset inputs cannot be traced to rows: ask for two periods instead"
     if metric.window or metric.grain_to_date:
         yield "a window or grain_to_date cannot be traced to rows yet: ask for the periods and add them"
+    used = metric.raw["type_params"].get("measure") or {}
+    for key in ("join_to_timespine", "fill_nulls_with"):
+        if used.get(key) is not None and used[key] is not False:
+            yield (
+                f"{key} makes a zero of periods in which nothing happened, those to come too, and only in some queries: "
+                f"take it out, and write coalesce(…, 0) in the formula that needs it"
+            )
     for name in metric.measures:
         measure = definitions.measures[name]
         if measure.agg != "sum":
@@ -201,6 +276,7 @@ _METRIC_RULES: dict[str, Callable[[Definitions, Metric], Iterator[str]]] = {
     "period-agg": _period_agg,
     "filter-in-measure": _filter,
     "expression": _expression,
+    "missing-input": _missing,
     "additivity": _additivity,
     "units": _units,
     "time-role": _time_roles,
@@ -212,6 +288,67 @@ _TYPE_RULES: dict[str, Callable[[Definitions, Marts, Metric], Iterator[str]]] = 
     "types": type_violations,
     "dates": role_violations,
 }
+
+
+# --- classes --------------------------------------------------------------------------------------
+
+
+def _classes(definitions: Definitions, marts: Marts, published_at: str) -> Iterator[tuple[str, str]]:
+    """What schema metrics shows is shown to everybody who may read it: no column above its class may be in there.
+
+    Rows of a confidential mart may be counted. A dimension above the class may be asked for, since every door
+    masks its column, but not stored or put into a view.
+    """
+    for metric in definitions.metrics.values():
+        for name in metric.measures:
+            measure = definitions.measures[name]
+            model = definitions.models[measure.model]
+            for column in _columns(f"{measure.expr} + {model.time_expr(measure.time)}"):
+                yield from _above(
+                    metric.name, marts, model.table, column, published_at,
+                    f"use another column in measure {name}",
+                )  # fmt: skip
+        known = definitions.dimensions(metric.name)
+        for dimension in sorted({item for names in metric.meta.by for item in names} & known.keys()):
+            for table, column in _reached(definitions, metric.name, known[dimension]):
+                fix = f"take {dimension} out of `by`"
+                yield from _above(metric.name, marts, table, column, published_at, fix)
+    for export in definitions.exports:
+        for dimension in export.dimensions:
+            for table, column in _reached(definitions, export.metrics[0], dimension):
+                fix = f"take {dimension} out of the view"
+                yield from _above(export.name, marts, table, column, published_at, fix)
+
+
+def _above(
+    subject: str, marts: Marts, table: str, column: str, published_at: str, fix: str
+) -> Iterator[tuple[str, str]]:
+    said = marts.get(table, {}).get(column)
+    if said is not None and said.sensitivity > published_at:
+        yield (
+            subject,
+            f"{table}.{column} is {said.sensitivity}, and metrics are published at {published_at} (`unclassified` in "
+            f"access/roles.yaml): {fix}",
+        )
+
+
+def _columns(expression: str) -> list[str]:
+    import sqlglot
+    from sqlglot import expressions as sql
+
+    tree = sqlglot.parse_one(expression, read="duckdb")
+    return sorted({column.name for column in tree.find_all(sql.Column)})
+
+
+def _reached(definitions: Definitions, metric: str, dunder: str) -> list[tuple[str, str]]:
+    """Table and columns behind a dimension; one table, whichever of the metric's marts it is reached from."""
+    base = definitions.base_metrics(metric)[0]
+    model = definitions.models[definitions.measures[base.measures[0]].model]
+    reach = definitions.reaches(model).get(dunder)
+    if reach is None:
+        return []  # said by `exports`
+    table = (reach.relation or model.relation).rpartition(".")[2]
+    return [(table, column) for column in _columns(reach.expr)]
 
 
 # --- all definitions together ---------------------------------------------------------------------

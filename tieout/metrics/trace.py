@@ -196,9 +196,10 @@ def _trace(
     plan = _plan(con, metric.name)
     grain = span.grain if span else None
     if plan.kind == "formula":
+        over = not operand and span is not None and _over(con, plan, span)
         inputs = tuple(
             _trace(con, catalogued(con, item.metric), span, period, fixed, operand=True)
-            for item in plan.inputs
+            for item in (() if over else plan.inputs)
         )
         rows = []
         total = _formula(con, plan, [item.total for item in inputs])
@@ -299,9 +300,29 @@ def _inside(plan: Plan, span: Period | None, operand: bool) -> list[str]:
     return [f"fact._time {comparison} ({day})"]
 
 
+def _over(con: duckdb.DuckDBPyConnection, plan: Plan, span: Period) -> bool:
+    """Whether a formula with a balance in it ended before the period: with the last row of any of its inputs."""
+    plans = list(_row_plans(con, plan))
+    if not any(item.kind == "running" for item in plans):
+        return False
+    days = ", ".join(
+        f"(select max({item.snapshot_day or item.time}) from {item.snapshot or item.relation})"
+        for item in plans
+    )
+    row = con.execute(f"select coalesce(greatest({days}) < date '{span.start}', true)").fetchone()
+    return bool(row and row[0])
+
+
+def _row_plans(con: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Plan]:
+    if plan.kind != "formula":
+        yield plan
+    for item in plan.inputs:
+        yield from _row_plans(con, _plan(con, item.metric))
+
+
 def _formula(con: duckdb.DuckDBPyConnection, plan: Plan, totals: list[Value]) -> Value:
     if all(total is None for total in totals):
-        return None
+        return None  # also of no inputs at all
     columns = ", ".join(
         f"cast({'null' if total is None else total} as decimal(38, 8)) as {quoted(item.alias)}"
         for item, total in zip(plan.inputs, totals, strict=True)

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-# A delivery without its invoice that is younger than invoicing may take is what every young delivery looks like: no system
-# contradicts it on that day, unless the invoice left a gap in the numbers. What can be said of it is that it is open.
-NOT_YET_DUE = "delivery-not-yet-invoiced"
-
 # From the description of each kind in the fault kit, not from what came out.
 CAUSES: dict[str, tuple[str, ...]] = {
     "approval-missing": ("payment_without_approval", "payments_are_approved:missing_right"),
@@ -19,7 +15,6 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "customers-merged": ("customer_under_the_code_of_another",),
     "cut-off": ("invoice_dated_into_another_month",),
     "delivery-without-invoice": ("delivery_never_invoiced", "goods_sent_equal_sales_invoices:missing_right"),
-    NOT_YET_DUE: ("goods_sent_equal_sales_invoices:open", "delivery_never_invoiced"),
     "gross-as-net": ("invoice_net_holds_gross", "*:tax"),
     "invoice-before-delivery": ("invoice_dated_before_its_delivery",),
     "late-row": ("invoice_keyed_in_after_the_close",),

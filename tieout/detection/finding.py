@@ -8,7 +8,7 @@ from typing import Literal
 
 # A row of a source: system, stream, record key, as `source_system`, `source_stream`, `source_record` say it.
 Place = tuple[str, str, str]
-Kind = Literal["quarantine", "control", "hold", "test", "check", "identity", "case", "open"]
+Kind = Literal["quarantine", "control", "hold", "test", "check", "identity", "case"]
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,7 @@ class Finding:
     """One thing that is wrong, as a user reads it.
 
     `says` is what it names as the cause: a case's kind, a check's id, an identity with the cause or the suspect of the
-    amount. `rows` and `documents` are what it points at; `group` tells findings of one rule apart. `open` is no alarm: a
-    document that is not due yet, named with its amount.
+    amount. `rows` and `documents` are what it points at; `group` tells findings of one rule apart.
     """
 
     kind: Kind

@@ -14,12 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tieout.detection.expected import NOT_YET_DUE
 from tieout.detection.finding import Place
 
 Record = Mapping[str, Any]
 _SHANGHAI = timedelta(hours=8)
-_INVOICED_WITHIN = timedelta(days=20)  # what 华辰 allows itself from the delivery to the invoice
 
 
 @dataclass(frozen=True)
@@ -183,24 +181,10 @@ def _fault(said: Record, stores: _Stores, first: Mapping[str, Any]) -> Fault:
             documents |= {change["true"], change["shown"]}
         if (system, name) == ("shop", "refunds"):
             documents |= _around(row, stores)
-    kind, amount = said["kind"], Decimal(said["amount"])
-    if kind == "delivery-without-invoice" and (net := _open_net(said, stores)) is not None:
-        kind, amount = NOT_YET_DUE, net
     return Fault(
-        said["id"], kind, said["period"], amount, said["currency"], frozenset(rows), frozenset(documents), shows, whole,
+        said["id"], said["kind"], said["period"], Decimal(said["amount"]), said["currency"], frozenset(rows),
+        frozenset(documents), shows, whole,
     )  # fmt: skip
-
-
-def _open_net(said: Record, stores: _Stores) -> Decimal | None:
-    """Net amount of an invoice that went, if invoicing its delivery was not due on the last day of the stock books."""
-    bills = [c["true"] for c in said["changes"] if c["table"] == "AR_receivable" and c["field"] is None]
-    sent = stores.row("u8", "RdRecord32", cCode=bills[0]["FSourceBillNo"])
-    last = stores.one("u8", "RdRecord32", "true order by dDate desc")
-    if sent is None or last is None:
-        return None
-    age = datetime.fromisoformat(last["dDate"]) - datetime.fromisoformat(sent["dDate"])
-    net = sum((Decimal(bill["FNoTaxAmountFor_D"]) for bill in bills), Decimal(0))
-    return net if age <= _INVOICED_WITHIN else None
 
 
 def _around(refund: Record, stores: _Stores) -> set[str]:

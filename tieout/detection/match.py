@@ -69,7 +69,7 @@ def false_alarms(clean: Sequence[Finding], proof: Proof = lambda _: None) -> lis
     nobody has found it to be true."""
     return [
         item for item in clean
-        if item.kind != "open" and not (proof(item) or (proof(item) is None and item.rule in TRUE_OF_THE_SAMPLE))
+        if not (proof(item) or (proof(item) is None and item.rule in TRUE_OF_THE_SAMPLE))
     ]  # fmt: skip
 
 

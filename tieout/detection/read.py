@@ -33,7 +33,7 @@ def findings(con: duckdb.DuckDBPyConnection, checks: Sequence[CheckResult]) -> l
         checks: What the suites said of it, with their rows.
     """
     return [
-        *_quarantined(con), *_controls(con), *_checks(con, checks), *_identities(con), *_open(con), *_cases(con)
+        *_quarantined(con), *_controls(con), *_checks(con, checks), *_identities(con), *_cases(con)
     ]  # fmt: skip
 
 
@@ -130,22 +130,6 @@ def _identities(con: duckdb.DuckDBPyConnection) -> list[Finding]:
             frozenset({*json.loads(documents), *filter(_NUMBER.match, group.split(" | "))}),
         )
         for name, suspect, group, shown, amount, evidence, documents in rows
-    ]  # fmt: skip
-
-
-def _open(con: duckdb.DuckDBPyConnection) -> list[Finding]:
-    """Deliveries that no invoice names yet while invoicing still has time, each with its net amount."""
-    rows = con.execute(
-        """select shipment_no, sum(amount_cny), list((source_system, source_stream, source_record))
-        from tie.tie_open_delivery where flow = 'sales' and is_recent group by shipment_no"""
-    ).fetchall()
-    name = "goods_sent_equal_sales_invoices"
-    return [
-        Finding(
-            "open", name, f"{name}:open", document, f"{document}: {amount} not invoiced yet", amount,
-            frozenset(places), frozenset({document}),
-        )
-        for document, amount, places in rows
     ]  # fmt: skip
 
 

@@ -120,7 +120,6 @@ def score(trials: Sequence[Trial], clean: Sequence[Finding], proof: Proof = lamb
     scored = []
     for trial in trials:
         new = beyond(list(trial.found), list(clean))
-        alarms_of_it = [item for item in new if item.kind != "open"]
         found = matched(trial.faults, new)
         matches += [(trial.name, item) for item in found]
         taken = frozenset().union(*(fault.rows for fault in trial.faults))
@@ -128,7 +127,7 @@ def score(trials: Sequence[Trial], clean: Sequence[Finding], proof: Proof = lamb
         scored.append(
             TrialScore(
                 trial.name, len(trial.faults), len(trial.faults) - len(found), sum(item.detected for item in found),
-                len(alarms_of_it), tuple(unfounded(trial.faults, alarms_of_it)), len(strangers),
+                len(new), tuple(unfounded(trial.faults, new)), len(strangers),
                 sum(item.detected for item in strangers), trial.seconds,
             )
         )  # fmt: skip
@@ -136,7 +135,7 @@ def score(trials: Sequence[Trial], clean: Sequence[Finding], proof: Proof = lamb
     false = false_alarms(clean, proof)
     alarms: dict[str, tuple[int, int]] = {}
     for item in clean:
-        if item.kind != "open" and item not in false:
+        if item not in false:
             count, proved = alarms.get(item.rule, (0, 0))
             alarms[item.rule] = (count + 1, proved + bool(proof(item)))
     return Score(

@@ -94,12 +94,12 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
             came = [(item.source, item.stream) for item in again if not item.error]
             refresh.load(settings, sources, progress, datetime.now(UTC), came)
     found = read.held((item.source, item.stream, str(item.error)) for item in again if item.error)
-    # a column that no contract names is said when it comes or goes, though nothing waits for it
+    # of a field that no contract names it is said that it went or came, though nothing waits for it
     found += read.held(
         (item.source, item.stream, note)
         for item in again
         for note in item.notes
-        if note.startswith(f"{item.source}.{item.stream}: ")
+        if note.startswith((f"{item.source}.{item.stream}: ", f"{item.source}: its metadata changed"))
     )
     landing = Landing(settings.landing)
     found += read.held(

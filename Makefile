@@ -6,6 +6,8 @@ READY := .venv/.ready
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
+# Where this is set, every process would compile all of our modules anew, and pytest rewrite every test.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: help setup demo test test-nightly test-fast check witness format sync dev serve lock clean
 

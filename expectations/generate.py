@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from tieout.strict import from_yaml
+
 FOLDER = "generated"
 _HEADER = "# Generated from dbt_project/models/marts by `make sync`; do not edit.\n"
 # Column name -> the published list its values are on.
@@ -132,5 +134,4 @@ def _may_be_unknown(column: Mapping[str, Any]) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader) or {}
+    return from_yaml(path.read_text(encoding="utf-8")) or {}

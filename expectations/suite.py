@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from expectations.generate import FOLDER
 from tieout.engine import connect, literal, quoted
-from tieout.strict import Strict, Title
+from tieout.strict import Strict, Title, from_yaml
 
 if TYPE_CHECKING:
     import duckdb
@@ -184,7 +184,7 @@ def _suite(path: Path) -> Suite:
     """A suite as written, with the checks that follow from standards appended."""
     where = f"{path.parent.name}/{path.name}"
     try:
-        content = yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = from_yaml(path.read_text("utf-8"))
         if not isinstance(content, Mapping):
             raise SuiteError(f"{where} is empty. Nothing was checked.")
         if taken := {"schema_name", "table"} & set(content):
@@ -194,7 +194,7 @@ def _suite(path: Path) -> Suite:
         if not generated.is_file():
             return suite
         where = f"{path.parent.name}/{FOLDER}/{path.name}"
-        more = yaml.load(generated.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        more = from_yaml(generated.read_text("utf-8"))
         every = [*content["expectations"], *(more or {}).get("expectations", [])]
         return Suite.model_validate({**content, **_place(path), "expectations": every})
     except (ValidationError, yaml.YAMLError) as error:

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from sources.contract import Source
-from tieout.engine import connect
+from tieout.engine import OFFLINE, connect
 from tieout.ingest.extract import extract_source
 from tieout.ingest.intake.ask import Ask, Extracted
 from tieout.ingest.landing import Landing
 from tieout.ingest.ledger import ensure_ledger
 from tieout.ingest.load import Loaded, load_pending
 from tieout.ingest.tables import ensure_raw_tables
+from tieout.strict import from_yaml
+
+# Checking the signature of an extension costs 0.2 CPU seconds whenever a database is read, and the tests read hundreds.
+# That the product refuses one whose signature is wrong is tested in unit/test_engine.py.
+OFFLINE["allow_unsigned_extensions"] = "true"
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -87,7 +91,7 @@ class SmallSource:
 def tms(tmp_path: Path) -> SmallSource:
     drop = tmp_path / "drop"
     drop.mkdir()
-    document = yaml.safe_load(WAYBILLS)
+    document = from_yaml(WAYBILLS)
     document["connection"]["path"] = str(drop)
     return SmallSource(
         Source.model_validate(document), drop, Landing(tmp_path / "landing"), tmp_path / "warehouse.duckdb"
@@ -129,11 +133,20 @@ TOGETHER = {
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """Tests of one group go to one worker, the others wherever there is room."""
+    """Tests of one group, or of one file, go to one worker: what they share is imported and built once.
+
+    They are dealt out in the order of collection, as workers fall idle: the two companies, which take longest, first,
+    the small files of vendors last, so that both workers end at about the same time.
+    """
     from xdist.scheduler import LoadScopeScheduling
+
+    config.option.loadscopereorder = (
+        False  # xdist would begin with the files of the most tests, however short they are
+    )
 
     class Together(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return TOGETHER.get(nodeid.partition("::")[0].rpartition("/")[2], nodeid)
+            file = nodeid.partition("::")[0]
+            return TOGETHER.get(file.rpartition("/")[2], file)
 
     return Together(config, log)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 
 from sandbox.huachen.world import World, history
 from sandbox.store import Store, Table
@@ -26,6 +25,7 @@ from tieout.ingest.drafting.vendor import VendorWanted, draft_vendor
 from tieout.ingest.extract import extract_source
 from tieout.ingest.intake.ask import Ask, Extracted
 from tieout.ingest.landing import Landing
+from tieout.strict import from_yaml
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,7 +42,7 @@ def contract(
     name: str, url: str, options: dict[str, str], streams: tuple[str, ...] = (), **more: Any
 ) -> Source:
     """The contract in `sources/<name>` with this address and these options (over its own); `streams`: only those."""
-    document = yaml.safe_load((CONTRACTS / name / "source.yaml").read_text(encoding="utf-8"))
+    document = from_yaml((CONTRACTS / name / "source.yaml").read_text(encoding="utf-8"))
     own = document["connection"].get("options", {})
     document["connection"] = {"url": url, "options": {**own, **options}}
     if streams:

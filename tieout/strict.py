@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -43,3 +43,13 @@ def faults(error: ValidationError) -> list[str]:
 def explained(error: ValidationError) -> str:
     """The same in one line."""
     return "; ".join(faults(error))
+
+
+def from_yaml(text: str) -> Any:
+    """What a YAML text says, or None if it says nothing: libyaml reads ten times as fast as PyYAML's own parser.
+
+    Raises: yaml.YAMLError naming line and column.
+    """
+    import yaml
+
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

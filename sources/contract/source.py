@@ -16,7 +16,7 @@ from sources.contract.http import Http, family_faults
 from sources.contract.inbox import Inbox
 from sources.contract.references import ContractError, holds_a_secret, resolve
 from sources.contract.stream import BY_CURSOR, Stream
-from tieout.strict import Identifier, Strict, Title, faults
+from tieout.strict import Identifier, Strict, Title, faults, from_yaml
 
 DATABASES = ("postgres", "mysql", "sqlite", "sqlserver", "oracle")
 
@@ -164,7 +164,7 @@ def read_source(path: Path) -> Source:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        source = Source.model_validate(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        source = Source.model_validate(from_yaml(text))
     except (OSError, yaml.YAMLError) as error:
         raise ContractError(f"{path}: cannot be read: {error}") from error
     except ValidationError as error:

@@ -27,7 +27,7 @@ from sources.processes.shape import (
     Process,
     one_line,
 )
-from tieout.strict import Identifier, Strict, Title
+from tieout.strict import Identifier, Strict, Title, from_yaml
 
 _ID = re.compile(r"^[^\W\d][\w.-]{0,199}$")
 # What no XML file can hold: a name with such a character could never be exported.
@@ -143,7 +143,7 @@ def process_in(text: str, where: str) -> Process:
     Raises: ProcessError naming every wrong key and every reference that leads nowhere.
     """
     try:
-        file = _File.model_validate(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        file = _File.model_validate(from_yaml(text))
     except yaml.YAMLError as error:
         raise ProcessError(f"{where}: is not YAML: {error}") from error
     except ValidationError as error:

@@ -18,7 +18,6 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-import yaml
 
 from tests.company.conftest import Group
 from tieout.engine import connect, literal
@@ -26,6 +25,7 @@ from tieout.metrics.answer import answer
 from tieout.metrics.definitions import parse
 from tieout.metrics.engine import Engine
 from tieout.settings import PROJECT
+from tieout.strict import from_yaml
 
 pytestmark = [pytest.mark.company, pytest.mark.slow]
 
@@ -80,7 +80,7 @@ def test_every_metric_is_published(group: Group, stored: Long) -> None:
     written = {
         metric["name"]
         for path in (PROJECT / "dbt_project" / "models" / "metrics").glob("*.yml")
-        for metric in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("metrics", [])
+        for metric in (from_yaml(path.read_text(encoding="utf-8")) or {}).get("metrics", [])
     }
     assert set(names(stored)) == written and len(written) >= 64
     # the working copy says what was published from it

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sources.contract import read_sources
 from tieout import sync
 from tieout.settings import settings
+from tieout.strict import from_yaml
 
 PROJECT = settings().project
 SOURCES = read_sources(settings().sources)
@@ -61,7 +61,7 @@ def test_every_metric_model_and_suite_file_is_yaml():
     files = [path for path in files if "target" not in path.parts]
     assert len(files) > 20
     for path in files:
-        assert yaml.safe_load(path.read_text(encoding="utf-8")), path
+        assert from_yaml(path.read_text(encoding="utf-8")), path
 
 
 def test_the_lock_has_hashes_and_names_no_host():
@@ -83,7 +83,7 @@ def test_no_third_readme_command_is_needed():
 def _columns_of_marts() -> list[tuple[str, str]]:
     found = []
     for path in sorted(Path(PROJECT / "dbt_project/models/marts").rglob("*.yml")):
-        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+        for model in from_yaml(path.read_text(encoding="utf-8")).get("models", []):
             found += [(model["name"], column["name"]) for column in model["columns"]]
     return found
 

@@ -12,6 +12,7 @@ from tests.conftest import WAYBILLS
 from tieout import sync
 from tieout.privacy.classes import UnclassifiedError, refuse_unclassified
 from tieout.settings import settings
+from tieout.strict import from_yaml
 
 MODELS = settings().dbt_project / "models"
 
@@ -27,7 +28,7 @@ def models(tmp_path):
 
 def test_a_column_that_loses_its_class_is_named(models):
     file = models / "marts" / "shared" / "_shared__models.yml"
-    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    document = from_yaml(file.read_text(encoding="utf-8"))
     model = next(item for item in document["models"] if item["name"] == "dim_employee")
     del model["config"]["meta"]["class"]
     for column in model["columns"]:
@@ -44,7 +45,7 @@ def test_a_new_model_nobody_described_is_named(models):
 
 
 def test_a_contract_without_a_class_is_refused(tmp_path):
-    document = yaml.safe_load(WAYBILLS)
+    document = from_yaml(WAYBILLS)
     del document["class"]
     folder = tmp_path / "tms"
     folder.mkdir()

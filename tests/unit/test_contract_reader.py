@@ -9,11 +9,12 @@ import yaml
 
 from sources.contract import ContractError, Source, contract_version, read_source, resolve
 from tests.conftest import WAYBILLS
+from tieout.strict import from_yaml
 
 
 @pytest.fixture
 def document():
-    return yaml.safe_load(WAYBILLS)
+    return from_yaml(WAYBILLS)
 
 
 def written(tmp_path, document):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 
 import pytest
-import yaml
 
 from sources.contract import ContractError, read_source
 from tieout.ingest.drift.mend import add, drop, rename, retype
 from tieout.settings import PROJECT
+from tieout.strict import from_yaml
 
 TEXT = """\
 # The warehouse; quantities are REAL there.
@@ -202,7 +202,7 @@ def test_every_column_of_every_contract_can_be_renamed(path, tmp_path):
     stream, promised = list(read_source(path).streams.items())[-1]
     column = list(promised.columns)[-1]
     rename(copy, stream, column, "新名")
-    before, after = yaml.safe_load(text), yaml.safe_load(copy.read_text())
+    before, after = from_yaml(text), from_yaml(copy.read_text())
     assert after["streams"][stream]["columns"][column].pop("from") == ["新名", *promised.source_names(column)]
     before["streams"][stream]["columns"][column].pop("from", None)
     assert before == after

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from tieout import engine
-from tieout.engine import connect
+from tieout.engine import connect, extension_file
 
 READER = """
 import sys, time, duckdb
@@ -52,3 +52,16 @@ def test_a_reader_that_stays_is_an_error_in_the_end(file, monkeypatch):
             connect(file)
     finally:
         process.kill()
+
+
+def test_an_extension_that_is_not_what_was_signed_is_not_loaded(tmp_path, monkeypatch):
+    monkeypatch.delitem(engine.OFFLINE, "allow_unsigned_extensions")  # put there by tests/conftest.py
+    signed = extension_file("sqlite_scanner")
+    changed = bytearray(signed.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    (tmp_path / signed.name).write_bytes(changed)
+
+    with connect() as con:
+        con.load_extension(str(signed))
+    with connect() as con, pytest.raises(duckdb.IOException, match="signature"):
+        con.load_extension(str(tmp_path / signed.name))

@@ -14,6 +14,7 @@ from tieout.cli import app
 from tieout.cli.errors import CommandError
 from tieout.ingest.intake.inbox import receive
 from tieout.settings import Settings
+from tieout.strict import from_yaml
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def project(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
 
     def write(**more: object) -> Settings:
-        text = yaml.safe_dump(yaml.safe_load(WAYBILLS) | more, allow_unicode=True)
+        text = yaml.safe_dump(from_yaml(WAYBILLS) | more, allow_unicode=True)
         (folder / "source.yaml").write_text(text, encoding="utf-8")
         return made
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import copy
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from sources.contract import Source
 from tests.conftest import WAYBILLS
+from tieout.strict import from_yaml
 
 INBOX = {"secret": "env:TMS_HOOK", "signature": {"header": "X-Signature"}}
 
 
 @pytest.fixture
 def document():
-    return yaml.safe_load(WAYBILLS) | {"inbox": copy.deepcopy(INBOX)}
+    return from_yaml(WAYBILLS) | {"inbox": copy.deepcopy(INBOX)}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from sources.contract import Source
 from tests.conftest import WAYBILLS
 from tieout.ingest.intake.inbox import InboxServer, open_hints, server
 from tieout.ingest.intake.inbox.server import AT_ONCE, LARGEST, Bucket
+from tieout.strict import from_yaml
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SECRET = "Gehe1m-hook"
@@ -65,7 +66,7 @@ class Inbox:
 
 @pytest.fixture
 def document() -> dict:
-    made = yaml.safe_load(WAYBILLS)
+    made = from_yaml(WAYBILLS)
     made["inbox"] = {
         "secret": "env:TMS_HOOK",
         "signature": {"header": "X-Sig", "prefix": "sha256="},

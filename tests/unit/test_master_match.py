@@ -18,6 +18,7 @@ from tieout.master_data.cluster import cluster
 from tieout.master_data.match import doubtful, edges, standardised, trained
 from tieout.master_data.rules import Rules, RulesError, read_rules, rules_from
 from tieout.master_data.types import Edge
+from tieout.strict import from_yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILES = PROJECT / "dbt_project" / "master_data"
@@ -451,7 +452,7 @@ step = st.dictionaries(
 
 def narrow() -> Rules:
     """The rules of customers with limits so low that a few records reach them."""
-    document = yaml.safe_load((FILES / "customer.yaml").read_text(encoding="utf-8"))
+    document = from_yaml((FILES / "customer.yaml").read_text(encoding="utf-8"))
     document["shared_by"] = {"phone": 4, "credit_code": 3, "address": 4}
     document["no_duplicates_within"] = ["b"]
     for block in document["blocks"]:

@@ -29,6 +29,7 @@ from tieout.metrics.approve import (
 )
 from tieout.metrics.definitions import Definitions, read_yaml
 from tieout.settings import PROJECT
+from tieout.strict import from_yaml
 
 DAY = date(2026, 11, 22)
 METRIC = "sales_order_amount_net"
@@ -155,7 +156,7 @@ def test_an_entry_that_is_edited_afterwards_is_refused(project, piece, value):
     drop_filter(project)
     agree(project)
     file = folder(project) / f"{METRIC}.yaml"
-    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    document = from_yaml(file.read_text(encoding="utf-8"))
     if value is None:
         del document["versions"][-1][piece]
     else:
@@ -170,7 +171,7 @@ def test_an_entry_cannot_be_taken_out_or_copied_to_another_metric(project):
     edit(project, "expr: order_amount_net_cny\n", "expr: order_amount_gross_cny\n")
     agree(project, reason="tax too")
     file = folder(project) / f"{METRIC}.yaml"
-    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    document = from_yaml(file.read_text(encoding="utf-8"))
     del document["versions"][1]
     file.write_text(yaml.safe_dump(document), encoding="utf-8")
     assert "does not fit" in refused(project)[METRIC]

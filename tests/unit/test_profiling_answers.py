@@ -6,13 +6,13 @@ import json
 import random
 
 import pytest
-import yaml
 
 from sources.contract import ContractError, Source
 from tieout.ingest.errors import SourceError
 from tieout.ingest.profiling import Found, Profile, documents, profile
 from tieout.ingest.profiling.contract import draft_profile
 from tieout.ingest.profiling.report import report
+from tieout.strict import from_yaml
 
 
 def written(folder, **files):
@@ -29,7 +29,7 @@ def found(said: Profile, label: str) -> Found:
 
 
 def drafted(said: Profile, name: str = "shop", door=None) -> Source:
-    return Source.model_validate(yaml.safe_load(draft_profile(said, name, door).text))
+    return Source.model_validate(from_yaml(draft_profile(said, name, door).text))
 
 
 def fields(item: Found) -> dict:

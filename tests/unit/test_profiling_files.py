@@ -6,7 +6,6 @@ import json
 from datetime import UTC, date, datetime
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from sources.contract import Source, read_source
@@ -15,6 +14,7 @@ from tieout.ingest.errors import SourceError
 from tieout.ingest.profiling import profile
 from tieout.ingest.profiling.contract import draft_profile
 from tieout.ingest.profiling.encodings import encoding_of
+from tieout.strict import from_yaml
 
 ZH = "单号,客户编号,数量(件),含税金额,签收日期,备注\r\n"
 ROWS = [
@@ -40,7 +40,7 @@ def test_chinese_csv_in_every_usual_encoding(tmp_path, encoding):
         "date",
     )
     assert found["客户编号"].type == "text" and len(found["客户编号"].codes) == 9
-    stream = Source.model_validate(yaml.safe_load(draft_profile(profile([path]), "tms").text)).streams["qs"]
+    stream = Source.model_validate(from_yaml(draft_profile(profile([path]), "tms").text)).streams["qs"]
     assert stream.format.encoding == {"utf-8-sig": "utf-8"}.get(encoding, encoding)
 
 
@@ -67,7 +67,7 @@ def test_title_rows_delimiter_total_row_and_several_files(tmp_path):
     assert (item.one.rows, list(item.one.files)) == (60, ["发货 2026-01.csv", "发货 2026-02.csv"])
     assert item.one.form == {"kind": "csv", "delimiter": ";", "header_row": 3, "footer": "合计"}
     assert dict(columns(item)["状态"].codes) == {"在途": 30, "签收": 30}
-    stream = Source.model_validate(yaml.safe_load(draft_profile(said, "tms").text)).streams["fh"]
+    stream = Source.model_validate(from_yaml(draft_profile(said, "tms").text)).streams["fh"]
     assert (stream.origin, stream.load) == ("发货 2026-0*.csv", "slice")
     assert columns(item)["重量(kg)"].type == "text"  # a comma for the decimals is no number of the loader's
 
@@ -103,7 +103,7 @@ def test_excel_sheets_dates_and_headers(tmp_path):
         "物料",
     )
     assert columns(stock)["日期"].type == "date" and stock.keys[0].columns == (("单号",),)
-    source = Source.model_validate(yaml.safe_load(draft_profile(said, "wms").text))
+    source = Source.model_validate(from_yaml(draft_profile(said, "wms").text))
     assert {stream.format.sheet for stream in source.streams.values()} == {"入库", "物料"}
 
 
@@ -138,9 +138,7 @@ def test_json_lines_are_rows_or_whole_answers(tmp_path):
     lines, answers = sorted(profile([tmp_path]).objects, key=lambda item: item.one.kind, reverse=True)
     assert (lines.one.kind, lines.one.rows, lines.one.records) == ("jsonl", 12, ())
     assert (answers.one.kind, answers.one.rows, answers.one.records) == ("json", 12, ("data",))
-    stream = Source.model_validate(
-        yaml.safe_load(draft_profile(profile([tmp_path]), "a", "files").text)
-    ).streams
+    stream = Source.model_validate(from_yaml(draft_profile(profile([tmp_path]), "a", "files").text)).streams
     assert set(stream["rows"].columns) == {"id", "who"}  # a file's stream does not look into objects
 
 
@@ -156,9 +154,9 @@ def test_xml_by_both_doors(tmp_path):
     said = profile([tmp_path / "orders.xml"])
     head, lines = said.objects
     assert (head.one.records, head.one.rows, lines.one.rows) == (("orders", "order"), 20, 30)
-    http = Source.model_validate(yaml.safe_load(draft_profile(said, "a").text))
+    http = Source.model_validate(from_yaml(draft_profile(said, "a").text))
     assert http.http.format == "xml" and http.streams["orders"].request.records == "orders.order"
-    drop = Source.model_validate(yaml.safe_load(draft_profile(said, "a", "files").text)).streams["orders"]
+    drop = Source.model_validate(from_yaml(draft_profile(said, "a", "files").text)).streams["orders"]
     assert drop.format.records == "order"
     assert {drop.source_column(name) for name in drop.columns} == {"@no", "cust", "qty", "qty/@unit"}
 
@@ -177,7 +175,7 @@ def test_a_drafted_drop_loads(tms, tmp_path):
     """The draft of the small source's own files, without a hand edit, loads every row."""
     tms.csv("waybills-01.csv", *(f"YD{i:03},{i + 1},CNY,2026-01-05" for i in range(20)))
     text = draft_profile(profile([tms.drop / "waybills-01.csv"]), "tms").text
-    document = yaml.safe_load(text.replace("env:TMS_DROP", str(tms.drop)))
+    document = from_yaml(text.replace("env:TMS_DROP", str(tms.drop)))
     tms.source = Source.model_validate(document)
     tms.pull()
     assert tms.rows("select count(*), sum(js), min(qsrq)::varchar from raw_tms.waybills") == [
@@ -195,7 +193,7 @@ def test_the_command_reports_and_writes_but_overwrites_nothing(tmp_path):
     again = CliRunner().invoke(app, ["profile", str(path), "--name", "shop", "--out", str(target)])
     assert "exists" in str(again.exception)
     printed = CliRunner().invoke(app, ["profile", str(path), "--out", "-"])
-    assert yaml.safe_load(printed.stdout)["source"] == "profiled"
+    assert from_yaml(printed.stdout)["source"] == "profiled"
 
 
 def test_headings_without_a_name_or_with_the_same_one_are_told(tmp_path):
@@ -204,4 +202,4 @@ def test_headings_without_a_name_or_with_the_same_one_are_told(tmp_path):
     (item,) = said.objects
     assert set(columns(item)) == {"no", "x"} and len(item.one.notes) == 2
     # YAML takes a bare `no` for false.
-    assert set(yaml.safe_load(draft_profile(said, "on").text)["streams"]["a"]["columns"]) == {"no", "x"}
+    assert set(from_yaml(draft_profile(said, "on").text)["streams"]["a"]["columns"]) == {"no", "x"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from tieout.ingest.profiling import profile
 from tieout.ingest.profiling.contract import draft_profile
 from tieout.ingest.profiling.har import is_opaque, may_be_written
 from tieout.ingest.profiling.report import report
+from tieout.strict import from_yaml
 
 HEADERS = [
     ("Authorization", "Bearer SECRET-bearer-0123456789"), ("Cookie", "sid=SECRET-cookie"), ("X-Access-Token", "SECRET-header")
@@ -77,7 +77,7 @@ def test_requests_become_streams_without_their_secrets(tmp_path):
     made = draft_profile(said, "tms")
     everything = made.text + report(said) + " ".join(made.notes)
     assert "SECRET" not in everything and "13800001111" not in everything and "13900000000" not in everything
-    source = Source.model_validate(yaml.safe_load(made.text))
+    source = Source.model_validate(from_yaml(made.text))
     assert source.connection.url == "https://tms.example.cn"
     assert source.http.auth.kind == "bearer" and source.http.auth.token == "env:TMS_TOKEN"
     assert source.http.errors.success == "success"
@@ -106,7 +106,7 @@ def test_the_draft_of_a_recording_pulls_every_page(tmp_path, monkeypatch):
         system.on("/api/waybill/page", lambda asked: page(asked.body["pageNo"]))
         path = log(tmp_path, system.url.removesuffix("/api"))
         text = draft_profile(profile([path]), "shop").text
-        source = Source.model_validate(yaml.safe_load(text))
+        source = Source.model_validate(from_yaml(text))
         puller = Puller(source, tmp_path)
         outcome = puller.pull()
         assert outcome["waybill"].error is None, outcome["waybill"].error

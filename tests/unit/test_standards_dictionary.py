@@ -14,6 +14,7 @@ from tieout.settings import settings
 from tieout.standards.conformance import Lists
 from tieout.standards.dictionary import StandardsError, read_dictionary
 from tieout.standards.mappings import mapping_faults
+from tieout.strict import from_yaml
 
 STANDARDS = settings().dbt_project / "standards"
 SEEDS = settings().dbt_project / "seeds" / "standards"
@@ -52,7 +53,7 @@ streams:
 
 
 def tms() -> dict[str, Source]:
-    return {"tms": Source.model_validate(yaml.safe_load(TMS))}
+    return {"tms": Source.model_validate(from_yaml(TMS))}
 
 
 def written(tmp_path: Path, **elements: dict) -> Path:

@@ -7,6 +7,7 @@ from copy import deepcopy
 import pytest
 import yaml
 
+from tieout.strict import from_yaml
 from tieout.tie.claims import ClaimError, read_claim, read_claims
 from tieout.tie.generate import identity_sql, sync
 
@@ -99,7 +100,7 @@ def test_every_claim_becomes_a_model_and_the_unions_know_all(tmp_path):
     assert all("do not edit" in text.splitlines()[0] for text in files.values())
     for union in ("identity_break.sql", "identity_result.sql"):
         assert 'ref("identity_a_is_b")' in files[union] and 'ref("identity_c_is_d")' in files[union]
-    described = {model["name"] for model in yaml.safe_load(files["_tie__identities.yml"])["models"]}
+    described = {model["name"] for model in from_yaml(files["_tie__identities.yml"])["models"]}
     assert described == {"identity_a_is_b", "identity_c_is_d", "identity_break", "identity_result"}
 
 

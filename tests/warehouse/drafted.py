@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sources.connectors.connector import Ask
 from sources.contract import Source
 from tests.vendor_rows import Pulls
@@ -18,6 +16,7 @@ from tieout.ingest.intake.http.client import Client
 from tieout.ingest.intake.http.metadata import asker
 from tieout.ingest.intake.http.values import Secrets
 from tieout.ingest.manners import Manners
+from tieout.strict import from_yaml
 
 
 def asking(source: Pulls) -> Ask:
@@ -40,7 +39,7 @@ def drafted(source: Pulls, root: Path, *objects: str) -> Pulls:
         "drafted", str(made.vendor), made.connection.url, dict(made.connection.options), objects
     )
     text = draft_vendor(wanted, root).text
-    contract = Source.model_validate(yaml.safe_load(text))
+    contract = Source.model_validate(from_yaml(text))
     return Pulls(contract, root / "drafted")
 
 

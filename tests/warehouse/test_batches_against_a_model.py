@@ -19,7 +19,6 @@ from unittest.mock import patch
 
 import duckdb
 import pytest
-import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +36,7 @@ from tieout.ingest.ledger import ensure_ledger
 from tieout.ingest.load import load_batch, loadable, pending
 from tieout.ingest.retention import compact
 from tieout.ingest.tables import ensure_raw_tables
+from tieout.strict import from_yaml
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +82,7 @@ def contract(file: Path, wanted: list[str]) -> Source:
             streams[name]["cursor"] = list(kind.cursor)
         if kind.ceiling:
             streams[name]["ceiling"] = "select highest from ended"
-    head = yaml.safe_load(
+    head = from_yaml(
         "{source: shop, title: {zh: 商城, en: Shop}, module: sales, owner: sales, connector: sqlite,"
         " class: L2, schedule: {cron: '0 2 * * *'}}"
     )

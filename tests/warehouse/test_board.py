@@ -14,7 +14,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import yaml
 
 from sources.contract import Source
 from tieout.ingest.ledger import ensure_ledger
@@ -23,6 +22,7 @@ from tieout.ingest.tables import ensure_raw_tables
 from tieout.metrics.answer import answer
 from tieout.pages.board import page, reason_in_chinese, write_board
 from tieout.pages.words import figure
+from tieout.strict import from_yaml
 from tieout.tie import generate, results
 from tieout.tie.certificate import Certificate, issue
 from tieout.tie.claims import Claim
@@ -195,7 +195,7 @@ def warehouse() -> Warehouse:
     con = duckdb.connect()
     con.execute("create schema marts; create schema tie; create schema metrics")
     ensure_ledger(con)
-    source = Source.model_validate(yaml.safe_load(TMS))
+    source = Source.model_validate(from_yaml(TMS))
     ensure_raw_tables(con, {"tms": source})
     for table in ("fct_shipped", "fct_invoiced", "fct_draft"):
         con.execute(
@@ -632,7 +632,7 @@ def test_what_was_never_published_is_not_certified(warehouse, tmp_path):
 @pytest.mark.parametrize("with_ledger", [False, True])
 def test_an_empty_warehouse_gives_a_page_that_says_what_to_run(tmp_path, with_ledger):
     con = duckdb.connect()
-    source = Source.model_validate(yaml.safe_load(TMS))
+    source = Source.model_validate(from_yaml(TMS))
     if with_ledger:
         ensure_ledger(con)
         ensure_raw_tables(con, {"tms": source})

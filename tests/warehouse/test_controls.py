@@ -33,6 +33,7 @@ from tieout.ingest.ledger import ensure_ledger
 from tieout.ingest.load import load_pending
 from tieout.ingest.tables import ensure_raw_tables
 from tieout.settings import Settings
+from tieout.strict import from_yaml
 
 LEDGER = """
 source: books
@@ -90,7 +91,7 @@ def books(tmp_path):
 
 
 def contract(file, **controls):
-    document = yaml.safe_load(LEDGER)
+    document = from_yaml(LEDGER)
     document["connection"]["path"] = str(file)
     for name, change in controls.items():
         document["controls"][name] |= change
@@ -186,7 +187,7 @@ def test_rows_in_quarantine_explain_the_difference_of_an_increment(books):
 
 
 def test_rows_the_source_marks_as_deleted_still_count_in_its_own_total(books):
-    document = yaml.safe_load(LEDGER)
+    document = from_yaml(LEDGER)
     document["connection"]["path"] = str(books.drop)
     entry = document["streams"]["entry"]
     entry["columns"]["gone"] = {"type": "bigint"}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tieout.ingest.drafting.names import identifier, identifiers
 from tieout.ingest.drafting.write import remark, scalar, title
+from tieout.strict import from_yaml
 
 NAMES = st.text(min_size=1, max_size=80)
 
@@ -102,7 +103,7 @@ def test_words_that_mean_something_to_yaml_stay_text(text):
 
 @given(NAMES, st.one_of(st.none(), st.text(max_size=200)))
 def test_a_title_is_never_empty(name, comment):
-    said = yaml.safe_load(f"t: {title(name, comment)}")["t"]
+    said = from_yaml(f"t: {title(name, comment)}")["t"]
     assert set(said) == {"zh", "en"} and said["zh"] and said["en"]
 
 

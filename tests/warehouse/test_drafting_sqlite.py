@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from sources.contract import ContractError, Source, read_source
@@ -18,6 +17,7 @@ from tieout.cli.errors import CommandError
 from tieout.ingest.drafting import Wanted, draft
 from tieout.ingest.errors import SourceError
 from tieout.ingest.landing import Landing
+from tieout.strict import from_yaml
 
 TABLES = """
 create table "销售-订单" ("订单号" text primary key not null, "客户名称" text, "金额" decimal(12, 2) not null, "下单日期" date,
@@ -142,7 +142,7 @@ def test_the_text_is_the_same_every_time_and_reads_back_as_itself(wanted, tmp_pa
     made = draft(wanted)
 
     assert draft(wanted).text == made.text
-    assert read(made.text, tmp_path) == Source.model_validate(yaml.safe_load(made.text))
+    assert read(made.text, tmp_path) == Source.model_validate(from_yaml(made.text))
 
 
 def test_tables_are_chosen_by_pattern_and_a_view_by_its_full_name(wanted, tmp_path):
@@ -196,7 +196,7 @@ def test_the_command_writes_once_and_never_over_what_people_wrote(wanted, tmp_pa
     assert isinstance(again.exception, CommandError) and "Nothing was drafted" in str(again.exception)
     assert target.read_text(encoding="utf-8") == "edited"
     shown = run(app, [*arguments, "--out", "-", "--tables", "line"])
-    assert shown.exit_code == 0 and yaml.safe_load(shown.stdout)["streams"].keys() == {"line"}
+    assert shown.exit_code == 0 and from_yaml(shown.stdout)["streams"].keys() == {"line"}
 
 
 def test_a_folder_of_the_wrong_kind_is_refused(wanted):

@@ -6,7 +6,6 @@ import sqlite3
 from datetime import timedelta
 
 import pytest
-import yaml
 
 from sources.contract import Source
 from tests.conftest import NOON
@@ -19,6 +18,7 @@ from tieout.ingest.landing import Landing
 from tieout.ingest.ledger import ensure_ledger
 from tieout.ingest.load import load_pending
 from tieout.ingest.tables import ensure_raw_tables
+from tieout.strict import from_yaml
 
 POLICIES = ("note", "evolve", "quarantine", "freeze")
 ROWS = 60
@@ -53,7 +53,7 @@ class Behind:
         self.door, self.folder, self.pulls = door, folder, 0
         self.file = folder / ("wms.db" if door == "sqlite" else "drop/move.csv")
         self.file.parent.mkdir(exist_ok=True)
-        document = yaml.safe_load(CONTRACT)
+        document = from_yaml(CONTRACT)
         document |= {"connector": "sqlite" if door == "sqlite" else "files"}
         document["connection"]["path"] = str(self.file if door == "sqlite" else self.file.parent)
         move = document["streams"]["move"] | {

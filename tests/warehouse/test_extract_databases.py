@@ -6,11 +6,11 @@ import sqlite3
 from decimal import Decimal
 
 import pytest
-import yaml
 
 from sources.contract import Source
 from tests.conftest import SmallSource
 from tieout.ingest.landing import Landing
+from tieout.strict import from_yaml
 
 SHOP = """
 source: shop
@@ -49,7 +49,7 @@ def shop(tmp_path):
             'create table "order-line" (id integer, amount numeric); create table customer (code text);'
             "insert into \"order-line\" values (1, 10.05), (2, 20.10); insert into customer values ('C1');"
         )
-    document = yaml.safe_load(SHOP)
+    document = from_yaml(SHOP)
     document["connection"]["path"] = str(file)
     return SmallSource(
         Source.model_validate(document), file, Landing(tmp_path / "landing"), tmp_path / "warehouse.duckdb"

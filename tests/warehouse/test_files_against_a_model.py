@@ -12,7 +12,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-import yaml
 
 from sources.contract import Source
 from tests.conftest import NOON, WAYBILLS, SmallSource
@@ -24,6 +23,7 @@ from tieout.ingest.ledger import ensure_ledger
 from tieout.ingest.load import load_batch, loadable
 from tieout.ingest.retention import compact
 from tieout.ingest.tables import ensure_raw_tables
+from tieout.strict import from_yaml
 
 pytestmark = pytest.mark.slow
 
@@ -104,7 +104,7 @@ def test_any_files_hold_what_the_model_holds_in_any_order(seed):
     ):
         drop = Path(folder) / "drop"
         drop.mkdir()
-        document = yaml.safe_load(WAYBILLS)
+        document = from_yaml(WAYBILLS)
         document["connection"]["path"] = str(drop)
         source = Source.model_validate(document)
         tms = SmallSource(source, drop, Landing(Path(folder) / "landing"), Path(folder) / "warehouse.duckdb")

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sources.contract import Source
 from tests.conftest import NOON, SmallSource
@@ -15,6 +14,7 @@ from tieout.ingest.extract import extract_source
 from tieout.ingest.intake.ask import Ask, Window
 from tieout.ingest.intake.readers import Reader
 from tieout.ingest.landing import Landing
+from tieout.strict import from_yaml
 
 ORDERS = """
 source: shop
@@ -56,7 +56,7 @@ def shop(tmp_path):
             db.execute(
                 "create table orders (id integer, amount numeric, is_void integer, created_at text, changed_at text)"
             )
-        document = yaml.safe_load(ORDERS)
+        document = from_yaml(ORDERS)
         document["connection"]["path"] = str(file)
         document["streams"]["orders"].update(changes)
         small = SmallSource(
@@ -407,7 +407,7 @@ def test_columns_named_like_the_loader_s_own_are_columns_like_others(tmp_path):
         db.executescript(
             "create table t (id integer, _row text, _origin text); insert into t values (1, 'a', 'b')"
         )
-    document = yaml.safe_load(ORDERS)
+    document = from_yaml(ORDERS)
     document["connection"]["path"] = str(file)
     document["streams"] = {
         "t": {

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
-import yaml
-
 from sources.contract import Source
 from tests.conftest import SmallSource
 from tieout.ingest.landing import Landing
+from tieout.strict import from_yaml
 
 DOCUMENT = """
 source: plant
@@ -40,7 +39,7 @@ def test_a_table_that_was_corrected_backdated_is_read_again(tmp_path):
     with sqlite3.connect(path) as db:
         db.execute("create table box (box_no text, line_no integer, updated_at text)")
         db.execute("insert into box values ('first', 1, '2026-06-01 00:00:00')")
-    document = yaml.safe_load(DOCUMENT)
+    document = from_yaml(DOCUMENT)
     document["connection"]["path"] = str(path)
     small = SmallSource(
         Source.model_validate(document), path, Landing(tmp_path / "landing"), tmp_path / "w.duckdb"

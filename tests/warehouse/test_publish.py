@@ -32,6 +32,7 @@ from tieout.doors.publish import (
 )
 from tieout.doors.server import PostgresServer
 from tieout.doors.warehouse import UnpublishableError
+from tieout.strict import from_yaml
 
 pytestmark = pytest.mark.slow
 
@@ -70,9 +71,8 @@ PASSWORDS = {"ana": "pw-ana", "sam": "pw-sam", "eve": "pw-eve", "hua": "pw-hua"}
 
 
 def access(**changes: Any) -> Access:
-    import yaml
 
-    return Access.model_validate(yaml.safe_load(ROLES) | changes)
+    return Access.model_validate(from_yaml(ROLES) | changes)
 
 
 def write_company(file: Path, batch: int = 1, lines: int = 200) -> Path:

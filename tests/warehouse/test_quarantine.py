@@ -33,6 +33,7 @@ from tieout.ingest.quarantine import (
     undo,
 )
 from tieout.settings import Settings
+from tieout.strict import from_yaml
 
 CURRENT = "select waybill_no, quantity, currency from raw_tms.waybill where not _is_deleted order by 1"
 GOOD = ["WB1,10,CNY,2026-10-01", "WB2,20,USD,2026-10-02"]
@@ -294,7 +295,7 @@ def test_decisions_keep_the_watermark_that_quiet_pulls_have_advanced(tms, desk):
 
 
 def guarded(tms, sensitivity="L2"):
-    document = yaml.safe_load(WAYBILLS)
+    document = from_yaml(WAYBILLS)
     document["connection"]["path"] = str(tms.drop)
     columns = document["streams"]["waybill"]["columns"]
     columns["quantity"] |= {"currency": "currency", "class": sensitivity}
@@ -422,7 +423,7 @@ def test_what_cannot_be_done_is_said(tms, tieout, arguments, words):
 
 
 def test_personal_values_are_masked_in_lists_and_shown_in_show(tms, tieout, desk):
-    document = yaml.safe_load(WAYBILLS)
+    document = from_yaml(WAYBILLS)
     document["connection"]["path"] = str(tms.drop)
     document["streams"]["waybill"]["columns"]["waybill_no"]["class"] = "L4"
     tms.source = Source.model_validate(document)

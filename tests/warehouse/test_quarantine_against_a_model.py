@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from tieout.ingest import batch as batches
 from tieout.ingest.decisions import decisions
 from tieout.ingest.landing import Landing
 from tieout.ingest.quarantine import Filter, QuarantineError, drop, found, planned_release, release, undo
+from tieout.strict import from_yaml
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +113,7 @@ NAMES = ("waybill_no", "quantity", "currency")
 
 def world(folder, name, *, rules):
     """A source of its own; without `rules` its contract asks for nothing but types and the key."""
-    document = yaml.safe_load(WAYBILLS)
+    document = from_yaml(WAYBILLS)
     drop_folder = folder / name
     drop_folder.mkdir()
     document["connection"]["path"] = str(drop_folder)

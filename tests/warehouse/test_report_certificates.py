@@ -15,6 +15,7 @@ from sources.contract import Source
 from tests.conftest import WAYBILLS
 from tieout.engine import connect
 from tieout.ingest.ledger import ensure_ledger
+from tieout.strict import from_yaml
 from tieout.tie.lineage import Lineage
 from tieout.tie.report_certificate import (
     ReportCertificate,
@@ -95,7 +96,7 @@ def con(tmp_path):
 
 @pytest.fixture
 def sources() -> dict[str, Source]:
-    return {"tms": Source.model_validate(yaml.safe_load(WAYBILLS))}
+    return {"tms": Source.model_validate(from_yaml(WAYBILLS))}
 
 
 def report(**changes) -> Report:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sources.contract import Source
 from tests.conftest import NOON, SmallSource
@@ -20,6 +19,7 @@ from tieout.ingest.ledger import ensure_ledger
 from tieout.ingest.load import load_pending, pending
 from tieout.ingest.retention import RetentionError, compact, evidence, expirable, expire, foldable
 from tieout.ingest.tables import ensure_raw_tables
+from tieout.strict import from_yaml
 
 LATER = NOON + timedelta(days=100)
 SHOP = """
@@ -46,7 +46,7 @@ streams:
 
 
 def at(place: Path) -> SmallSource:
-    document = yaml.safe_load(SHOP)
+    document = from_yaml(SHOP)
     document["connection"]["path"] = str(place / "shop.db")
     source = Source.model_validate(document)
     return SmallSource(source, place / "shop.db", Landing(place / "landing"), place / "warehouse.duckdb", 6)

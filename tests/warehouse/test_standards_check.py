@@ -18,6 +18,7 @@ from tieout.ingest.tables import ensure_raw_tables
 from tieout.settings import Settings
 from tieout.standards.conformance import Conformance, Lists, conformance, credit_code_sql
 from tieout.standards.dictionary import read_dictionary
+from tieout.strict import from_yaml
 
 CONTRACT = """
 source: tms
@@ -129,7 +130,7 @@ def place(tmp_path) -> Path:
 
 
 def source() -> Source:
-    return Source.model_validate(yaml.safe_load(CONTRACT))
+    return Source.model_validate(from_yaml(CONTRACT))
 
 
 def measured(place: Path, on: date) -> dict[str, Conformance]:

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-import yaml
 
 from sandbox.emulators.dingtalk import DingTalk as Emulator
 from sandbox.emulators.faults import Faults
@@ -23,6 +22,7 @@ from tieout.ingest.intake.ask import Ask
 from tieout.ingest.intake.http.metadata import asker
 from tieout.ingest.intake.http.pull import opened
 from tieout.ingest.landing import Landing
+from tieout.strict import from_yaml
 
 DAYS = ("2026-09-21", "2026-09-27", "2026-09-28", "2026-10-03", "2026-10-31", "2026-11-01")
 
@@ -88,7 +88,7 @@ def quick(monkeypatch):
 
 def pulls(system: Emulator, tmp_path, name: str = "hc_dingtalk", size: int = 50, **columns) -> Pulls:
     """`size`: of a page of attendance. `columns`: other types for those of approvals."""
-    document = yaml.safe_load((CONTRACTS / name / "source.yaml").read_text(encoding="utf-8"))
+    document = from_yaml((CONTRACTS / name / "source.yaml").read_text(encoding="utf-8"))
     document["connection"]["url"] = system.address
     document["limits"]["retries"] = 3
     streams = document["streams"]

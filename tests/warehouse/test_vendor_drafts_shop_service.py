@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from sandbox.emulators import EMULATORS
 from sandbox.emulators.server import serving
@@ -19,6 +18,7 @@ from sources.contract import Source
 from tests.vendor_rows import PULLED_AT, Pulls, quick
 from tests.warehouse import test_vendor_h3yun, test_vendor_jira, test_vendor_jushuitan, test_vendor_mingdao
 from tieout.ingest.drafting.vendor import VendorWanted, draft_vendor
+from tieout.strict import from_yaml
 
 # system → the history it holds, what is said to `source add`, secrets, objects to draft, stream → store's table
 CASES = {
@@ -68,7 +68,7 @@ def test_a_draft_loads_every_row(
     said: dict[str, Any] = {**options, **{name: f"env:V4_{name.upper()}" for name in secrets}}
     vendor = importlib.import_module(f"sandbox.huachen.systems.{system}").VENDOR
     draft = draft_vendor(VendorWanted("drafted", vendor, tenant.url, said, objects), tmp_path / "state")
-    source = quick(Source.model_validate(yaml.safe_load(draft.text)))
+    source = quick(Source.model_validate(from_yaml(draft.text)))
     small = Pulls(source, tmp_path)
     small.refresh()
     found = {

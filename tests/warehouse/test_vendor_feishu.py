@@ -8,7 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
-import yaml
 
 from sandbox.emulators.faults import Faults
 from sandbox.emulators.feishu import Feishu as Emulator
@@ -23,6 +22,7 @@ from tieout.ingest.intake.ask import Ask
 from tieout.ingest.intake.http.metadata import asker
 from tieout.ingest.intake.http.pull import opened
 from tieout.ingest.landing import Landing
+from tieout.strict import from_yaml
 
 APPROVALS = ("discount_approval", "discount_approval_task")
 
@@ -77,7 +77,7 @@ def quick(monkeypatch):
 
 def pulls(system: Emulator, tmp_path, *streams: str, span: str = "900d", **written) -> Pulls:
     """`written`: more of a stream's contract. `span` is wide, for every month asked for costs a call."""
-    document = yaml.safe_load((CONTRACTS / "hc_feishu" / "source.yaml").read_text(encoding="utf-8"))
+    document = from_yaml((CONTRACTS / "hc_feishu" / "source.yaml").read_text(encoding="utf-8"))
     document["connection"]["url"] = system.address
     wanted = streams or tuple(name for name in document["streams"] if not name.startswith("payment"))
     document["streams"] = {name: document["streams"][name] | written.get(name, {}) for name in wanted}
@@ -196,9 +196,9 @@ def test_an_approval_that_is_decided_later_follows(system, tmp_path):
 
 
 def test_bitable_by_changes_asks_for_days_and_loses_nothing(system, tmp_path):
-    columns = yaml.safe_load((CONTRACTS / "hc_feishu" / "source.yaml").read_text(encoding="utf-8"))[
-        "streams"
-    ]["spare_part"]["columns"]
+    columns = from_yaml((CONTRACTS / "hc_feishu" / "source.yaml").read_text(encoding="utf-8"))["streams"][
+        "spare_part"
+    ]["columns"]
     columns = {**columns, "modified_at": {"from": "fields.最后更新时间", "type": "timestamptz"}}
     more = {
         "load": "incremental",

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import requests
-import yaml
 
 from sandbox.emulators.faults import Faults
 from sandbox.emulators.fxiaoke import Fxiaoke
@@ -18,6 +17,7 @@ from sandbox.store import Field, Store, Table, write_store
 from sources.contract import Source
 from tests.vendor_rows import Pulls, quick
 from tieout.ingest.drafting.vendor import VendorWanted, draft_vendor
+from tieout.strict import from_yaml
 
 SECRETS = {"app_id": "FSAID_sandbox", "app_secret": "sandbox-fx-secret", "permanent_code": "sandbox-fx-code"}
 TENANT = {**SECRETS, "corp_id": "FSCID_sandbox", "limit_max": "3"}
@@ -249,7 +249,7 @@ def test_a_draft_loads_every_row(emulator, tmp_path, unsaid):
     }
     wanted = VendorWanted("drafted", "fxiaoke", emulator.address, options)
     draft = draft_vendor(wanted, tmp_path / "state")
-    source = small(Source.model_validate(yaml.safe_load(draft.text)), tmp_path)
+    source = small(Source.model_validate(from_yaml(draft.text)), tmp_path)
     assert draft.streams == 3
     visits = next(stream for stream in source.source.streams.values() if stream.object == "object_Vx1st__c")
     assert "__c" not in " ".join(visits.columns), "named by its title"

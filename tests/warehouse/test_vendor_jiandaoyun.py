@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-import yaml
 
 from sandbox.emulators.faults import Faults
 from sandbox.emulators.jiandaoyun import Jiandaoyun as Emulator
@@ -22,6 +21,7 @@ from tieout.ingest.intake.ask import Ask
 from tieout.ingest.intake.http.metadata import asker
 from tieout.ingest.intake.http.pull import opened
 from tieout.ingest.landing import Landing
+from tieout.strict import from_yaml
 
 TABLES = {
     "customer": "customer", "opportunity": "opportunity", "purchase_request": "purchase_request", "purchase_request_line": LINES,
@@ -160,7 +160,7 @@ def test_changes_and_deletions_follow(system, tmp_path):
 @pytest.mark.parametrize("heeded", ["0", "1"])
 def test_by_changes_nothing_is_lost_whether_the_filter_is_heeded_or_not(system, tmp_path, heeded):
     system.options["update_time_filter"] = heeded
-    document = yaml.safe_load((CONTRACTS / "hc_crm" / "source.yaml").read_text(encoding="utf-8"))
+    document = from_yaml((CONTRACTS / "hc_crm" / "source.yaml").read_text(encoding="utf-8"))
     document["connection"]["url"] = system.address
     document["streams"] = {
         "customer": document["streams"]["customer"]

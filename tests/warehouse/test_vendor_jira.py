@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 import requests
-import yaml
 
 from sandbox.emulators.faults import Faults
 from sandbox.emulators.jira import Jira
@@ -19,6 +18,7 @@ from sandbox.store import Store, write_store
 from sources.connectors import connector_for
 from sources.contract import Source
 from tests.vendor_rows import CONTRACTS, Pulls, announced, quick
+from tieout.strict import from_yaml
 
 START = datetime(2026, 9, 1, 1, 0, 30, tzinfo=UTC)
 STREAMS = ("issue", "changelog", "changelog_item", "project")
@@ -114,7 +114,7 @@ def test_server_is_read_by_the_same_contract(running, tmp_path, monkeypatch):
     emulator, _ = running
     emulator.options |= {"kind": "server"}
     text = (CONTRACTS / "hc_jira" / "source.yaml").read_text(encoding="utf-8").replace("accountId", "name")
-    document = yaml.safe_load(text)
+    document = from_yaml(text)
     document["connection"]["options"] |= {"kind": "server", "user": ""}
     source = quick(Source.model_validate(document))
     small = Pulls(source, tmp_path / "other")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import yaml
 
 from sandbox.huachen.build import fill_database
 from sandbox.huachen.systems import mes
@@ -22,6 +21,7 @@ from tieout.ingest.controls import compare_controls
 from tieout.ingest.drafting import Wanted, draft
 from tieout.ingest.landing import Landing
 from tieout.settings import settings
+from tieout.strict import from_yaml
 
 CONTRACT = settings().sources / "hc_mes" / "source.yaml"
 D = Decimal
@@ -126,7 +126,7 @@ def test_a_wrong_password_is_named_without_it(plant, database, monkeypatch):
 
 def test_a_contract_drafted_from_the_catalogue_loads_without_a_hand_edit(plant):
     drafted = draft(Wanted("mes_draft", "postgres", "env:HC_MES_DSN"))
-    plant.source = Source.model_validate(yaml.safe_load(drafted.text))
+    plant.source = Source.model_validate(from_yaml(drafted.text))
     plant.pull()
 
     box = plant.source.streams["wms_box"]

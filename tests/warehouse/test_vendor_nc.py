@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sandbox.store import Field, Kind, Store, Table, read_table, write_store
 from sources.contract import Source
@@ -16,6 +15,7 @@ from tests.vendor_rows import differences, held_rows, store_rows
 from tieout.engine import connect
 from tieout.ingest.landing import Landing
 from tieout.settings import settings
+from tieout.strict import from_yaml
 
 TEMPLATE = settings().project / "docs" / "templates" / "yonyou_nc.yaml"
 JANUARY, MARCH = "2026-01-10 09:00:00", "2026-03-02 18:30:00"
@@ -89,14 +89,14 @@ def nc(pulled: Path, tmp_path: Path) -> SmallSource:
 def in_folder(folder: Path) -> SmallSource:
     """The template as it stands, but for a SQLite file in the place of Oracle."""
     file = folder / "nc.db"
-    document = yaml.safe_load(TEMPLATE.read_text(encoding="utf-8"))
+    document = from_yaml(TEMPLATE.read_text(encoding="utf-8"))
     document |= {"connector": "sqlite", "connection": {"path": str(file)}, "limits": {}}
     source = Source.model_validate(document)
     return SmallSource(source, file, Landing(folder / "landing"), folder / "warehouse.duckdb")
 
 
 def test_the_template_is_a_contract_as_it_stands():
-    source = Source.model_validate(yaml.safe_load(TEMPLATE.read_text(encoding="utf-8")))
+    source = Source.model_validate(from_yaml(TEMPLATE.read_text(encoding="utf-8")))
     assert {stream.load for stream in source.streams.values()} == {"incremental"}
     assert {stream.missing for stream in source.streams.values()} == {("~",)}
 

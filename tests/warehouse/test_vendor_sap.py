@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-import yaml
 
 from sandbox.emulators.faults import Faults
 from sandbox.emulators.sap import TOKEN, Sap
@@ -17,6 +16,7 @@ from sources.contract import Source
 from tests.vendor_rows import CONTRACTS, Pulls, announced
 from tests.warehouse.drafted import asking, drafted, table_of
 from tests.warehouse.hce_world import hce_world
+from tieout.strict import from_yaml
 
 # stream → the entity set it comes from
 TABLES = {
@@ -193,7 +193,7 @@ def test_a_link_to_another_host_gets_no_credentials(source, system):
 
 def test_oauth_in_place_of_a_password(system, tmp_path, monkeypatch):
     system.options |= {"client_id": "TIEOUT", "client_secret": "a-long-secret"}
-    document = yaml.safe_load((CONTRACTS / "hc_sap" / "source.yaml").read_text())
+    document = from_yaml((CONTRACTS / "hc_sap" / "source.yaml").read_text())
     document["connection"] = {
         "url": system.address,
         "options": {"client": "env:T_CLIENT", "client_id": "env:T_ID", "client_secret": "env:T_SECRET"},

@@ -14,7 +14,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sandbox.store import Field, Kind, Store, Table, write_store
 from sources.contract import Source
@@ -24,6 +23,7 @@ from tieout.engine import connect
 from tieout.ingest.intake.drivers import DriverReader
 from tieout.ingest.landing import Landing
 from tieout.settings import settings
+from tieout.strict import from_yaml
 
 TEMPLATE = settings().project / "docs" / "templates" / "sap_ecc.yaml"
 NO_DAY = "00000000"
@@ -190,7 +190,7 @@ def ecc(pulled: Path, tmp_path: Path) -> SmallSource:
 def in_folder(folder: Path) -> SmallSource:
     """The template as it stands, but for a SQLite file in the place of Oracle."""
     file = folder / "ecc.db"
-    document = yaml.safe_load(TEMPLATE.read_text(encoding="utf-8"))
+    document = from_yaml(TEMPLATE.read_text(encoding="utf-8"))
     document |= {"connector": "sqlite", "connection": {"path": str(file)}, "limits": {}}
     source = Source.model_validate(document)
     return SmallSource(source, file, Landing(folder / "landing"), folder / "warehouse.duckdb")
@@ -228,7 +228,7 @@ def expected(source: Source, stream: str, tables: dict[str, Table]) -> Table:
 
 
 def test_the_template_is_a_contract_whose_keys_name_the_client():
-    source = Source.model_validate(yaml.safe_load(TEMPLATE.read_text(encoding="utf-8")))
+    source = Source.model_validate(from_yaml(TEMPLATE.read_text(encoding="utf-8")))
     first = {name: stream.key[0] for name, stream in source.streams.items()}
     assert first.pop("currency_decimals") == "currkey"  # TCURX is the same for all clients
     assert first.pop("voucher_line") == "rclnt"
@@ -369,7 +369,7 @@ def test_a_day_that_is_none_is_quarantined(ecc):
 
 def test_oracle_is_asked_for_days_and_never_to_compare_a_text_with_one():
     """Comparing CHAR(8) with a date would fail there, or depend on the session's format: cursors are the views' days."""
-    source = Source.model_validate(yaml.safe_load(TEMPLATE.read_text(encoding="utf-8")))
+    source = Source.model_validate(from_yaml(TEMPLATE.read_text(encoding="utf-8")))
     with connect() as con:
         reader = DriverReader(con, source, "oracle://reader@db/P01")
         assert reader.value("2026-03-01", "date").startswith("timestamp '2026-03-01 00:00:00")

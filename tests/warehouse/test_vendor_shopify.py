@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-import yaml
 
 from sandbox.emulators.faults import Faults
 from sandbox.emulators.server import serving
@@ -17,6 +16,7 @@ from sources.contract import Source
 from tests.vendor_rows import CONTRACTS, Pulls, quick
 from tests.warehouse.drafted import asking, drafted, table_of
 from tests.warehouse.hce_world import hce_world
+from tieout.strict import from_yaml
 
 LINES = "orders/lineItems"
 
@@ -39,7 +39,7 @@ def shop(system: Shopify, root, monkeypatch, **options: str) -> Pulls:
     monkeypatch.setenv("HC_SHOPIFY_URL", system.address)
     monkeypatch.setenv("HC_SHOPIFY_ACCESS_TOKEN", shopify.OPTIONS["access_token"])
     monkeypatch.setattr("tieout.ingest.manners.FIRST_BACKOFF", 0.001)
-    document = yaml.safe_load((CONTRACTS / "hc_shopify" / "source.yaml").read_text())
+    document = from_yaml((CONTRACTS / "hc_shopify" / "source.yaml").read_text())
     document["connection"]["options"] |= {"page": "2"} | options
     made = quick(Source.model_validate(document))
     return Pulls(made, root)

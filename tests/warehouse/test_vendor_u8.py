@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sandbox.huachen.systems import u8
 from sandbox.huachen.world import Spelling
@@ -22,6 +21,7 @@ from tieout.ingest.controls import compare_controls
 from tieout.ingest.drafting import Wanted, draft
 from tieout.ingest.landing import Landing
 from tieout.settings import settings
+from tieout.strict import from_yaml
 
 CONTRACT = settings().sources / "hc_u8" / "source.yaml"
 D = Decimal
@@ -165,7 +165,7 @@ def test_a_database_that_is_not_there_is_named_without_its_place(account):
 
 def test_a_contract_drafted_from_the_catalogue_loads_without_a_hand_edit(account):
     drafted = draft(Wanted("u8_draft", "sqlite", "env:HC_U8_DB", tables=("PO_%", "CurrentStock")))
-    account.source = Source.model_validate(yaml.safe_load(drafted.text))
+    account.source = Source.model_validate(from_yaml(drafted.text))
     account.pull()
 
     assert {(s.origin, s.key) for s in account.source.streams.values()} == {

@@ -8,7 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
-import yaml
 
 from sandbox.emulators.faults import Faults
 from sandbox.emulators.server import serving
@@ -23,6 +22,7 @@ from tieout.ingest.intake.ask import Ask
 from tieout.ingest.intake.http.metadata import asker
 from tieout.ingest.intake.http.pull import opened
 from tieout.ingest.landing import Landing
+from tieout.strict import from_yaml
 
 STREAM = "expense_claim"
 
@@ -64,7 +64,7 @@ def quick(monkeypatch):
 
 
 def pulls(system: Emulator, tmp_path, **request) -> Pulls:
-    document = yaml.safe_load((CONTRACTS / "hc_wecom" / "source.yaml").read_text(encoding="utf-8"))
+    document = from_yaml((CONTRACTS / "hc_wecom" / "source.yaml").read_text(encoding="utf-8"))
     document["connection"]["url"] = system.address
     document["limits"]["retries"] = 3
     document["streams"][STREAM]["request"] = {"beginning": "2024-01-01", **request}

@@ -28,7 +28,7 @@ from typing import Annotated, Literal, get_args
 import pydantic
 
 from tieout.engine import literal, quoted
-from tieout.strict import Strict, Title
+from tieout.strict import Strict, Title, from_yaml
 
 SCHEMAS = ("marts", "metrics")  # what is published; anything else stays in the warehouse
 PUBLISH = "publish"  # the view in every published schema that says which publish this is
@@ -114,7 +114,7 @@ def load_access(path: Path) -> Access:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = from_yaml(path.read_text(encoding="utf-8"))
         return Access.model_validate(content)
     except yaml.YAMLError as error:
         raise AccessError(f"{path.name} is not YAML: {error}") from error

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from tieout.master_data.standard.columns import STANDARDS, columns
 from tieout.master_data.types import MasterDataError
-from tieout.strict import Identifier, Strict, explained
+from tieout.strict import Identifier, Strict, explained, from_yaml
 
 # What each way to compare can find, the surest first. `unknown` is always there: a value is missing on one side.
 LEVELS: dict[str, tuple[str, ...]] = {
@@ -210,7 +210,7 @@ def read_rules(path: Path) -> Rules:
     import yaml
 
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = from_yaml(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise RulesError(f"{path.name}: the rules cannot be read ({error}). Nothing was matched.") from error
     if not isinstance(document, dict):

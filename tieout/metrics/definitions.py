@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tieout.metrics.errors import DefinitionError, unknown
+from tieout.strict import from_yaml
 
 GRAINS = ("day", "week", "month", "quarter", "year")
 _GROUP_BY = re.compile(r"^(TimeDimension|Dimension)\('([a-z0-9_]+)'(?:, *'([a-z]+)')?\)$")
@@ -332,7 +333,7 @@ def read_yaml(folder: Path, schema: str = "marts", spine: str = "dim_date") -> D
     found: dict[str, list] = {"semantic_models": [], "metrics": [], "saved_queries": []}
     for path in sorted(folder.glob("*.yml")):
         try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            document = from_yaml(path.read_text(encoding="utf-8")) or {}
         except yaml.YAMLError as error:
             raise DefinitionError(f"{path.name}: {error}") from error
         for key, items in found.items():

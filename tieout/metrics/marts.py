@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tieout.metrics.errors import DefinitionError
+from tieout.strict import from_yaml
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,10 @@ def read_marts(models: Path) -> Marts:
     """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found = {}
     for path in sorted(models.glob("*/**/_*__models.yml")):
         try:
-            document = yaml.load(path.read_text("utf-8"), Loader=loader) or {}
+            document = from_yaml(path.read_text("utf-8")) or {}
         except yaml.YAMLError as error:
             raise DefinitionError(f"{path.name}: {error}") from error
         for model in document.get("models") or ():

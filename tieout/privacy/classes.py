@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
+from tieout.strict import from_yaml
 
 # Models read by people and doors; staging and steps in between are views of contracts, where a class is required.
 FOLDERS = ("marts", "master", "tie")
@@ -28,7 +28,7 @@ def _wrong(folder: Path) -> list[str]:
     made = {path.stem for path in folder.rglob("*") if path.suffix in {".sql", ".py"}}
     wrong, described = [], set()
     for path in sorted(folder.rglob("*.yml")):
-        for model in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("models", []):
+        for model in (from_yaml(path.read_text(encoding="utf-8")) or {}).get("models", []):
             described.add(model["name"])
             if _class(model):
                 continue

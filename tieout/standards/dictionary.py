@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from sources.contract import Source
 from sources.contract.columns import Column, Sensitivity
-from tieout.strict import Identifier, Strict, Title, explained
+from tieout.strict import Identifier, Strict, Title, explained, from_yaml
 
 Kind = Literal["text", "integer", "decimal", "date", "instant", "boolean"]
 _KINDS: dict[str, Kind] = {
@@ -298,7 +298,7 @@ def read_dictionary(folder: Path) -> Dictionary:
         raise StandardsError(f"{folder} holds no dictionary of elements (*.yaml). Nothing was checked.")
     for path in files:
         try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+            document = from_yaml(path.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError) as error:
             raise StandardsError(f"standards/{path.name} cannot be read ({error}).") from error
         try:

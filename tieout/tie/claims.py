@@ -13,7 +13,7 @@ from typing import Literal, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from tieout.strict import Identifier, Strict, Title
+from tieout.strict import Identifier, Strict, Title, from_yaml
 
 # Why two honest figures differ. `unexplained` is never written: it is what no cause accounts for.
 CauseKind = Literal[
@@ -158,7 +158,7 @@ def read_claim(path: Path) -> Claim:
     Raises: ClaimError naming the file, the key and what is wrong with it.
     """
     try:
-        claim = Claim.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        claim = Claim.model_validate(from_yaml(path.read_text("utf-8")))
     except (ValidationError, yaml.YAMLError) as error:
         raise ClaimError(f"{path.name} is not a valid claim. Nothing was generated.\n{error}") from error
     if claim.claim != path.stem:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from tieout.strict import Identifier, Strict, Title
+from tieout.strict import Identifier, Strict, Title, from_yaml
 
 Grain = Literal["day", "month", "quarter", "year"]
 
@@ -106,8 +106,7 @@ def read_report(path: Path) -> Report:
     Raises: ReportError naming the file, the key and what is wrong with it.
     """
     try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        report = Report.model_validate(yaml.load(path.read_text("utf-8"), Loader=loader))
+        report = Report.model_validate(from_yaml(path.read_text("utf-8")))
     except (ValidationError, yaml.YAMLError) as error:
         raise ReportError(
             f"reports/{path.name} is not a valid report. Nothing was certified.\n{error}"

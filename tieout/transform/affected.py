@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tieout.strict import from_yaml
 from tieout.transform.reach import NOTHING, Reach, reach
 
 
@@ -285,9 +286,4 @@ def _suites(folder: Path | None, models: list[Touched]) -> list[Touched]:
 
 
 def _yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    return (
-        yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        or {}
-    )
+    return from_yaml(path.read_text(encoding="utf-8")) or {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tieout.strict import from_yaml
 
 # Dimension → how the columns that carry it end.
 DIMENSIONS = {
@@ -58,7 +58,7 @@ def facts(models: Path) -> list[Fact]:
     """
     found, wrong = [], []
     for path in sorted(models.rglob("*.yml")):
-        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+        for model in from_yaml(path.read_text(encoding="utf-8")).get("models", []):
             if model["name"].startswith("fct_"):
                 fact = _fact(path, model)
                 found.append(fact)

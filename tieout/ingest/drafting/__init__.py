@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sources.contract import ContractError, Source
 from tieout.ingest.errors import SourceError
-from tieout.strict import explained
+from tieout.strict import explained, from_yaml
 
 if TYPE_CHECKING:
     from tieout.ingest.drafting.catalogue import Catalogue, Look, Table
@@ -177,6 +177,4 @@ def read_back(text: str) -> None:
 
     Raises: ValueError.
     """
-    import yaml
-
-    Source.model_validate(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    Source.model_validate(from_yaml(text))

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from sources.contract import ContractError, Source, read_source
 from tieout.ingest.drift.evolved import column_id
-from tieout.strict import explained
+from tieout.strict import explained, from_yaml
 from tieout.whole import write_whole
 
 
@@ -144,12 +144,12 @@ def _edited(
     with path.open(encoding="utf-8", newline="") as file:
         text = file.read()
     document = yaml.compose(text, Loader=yaml.SafeLoader)
-    intended = copy.deepcopy(yaml.safe_load(text))
+    intended = copy.deepcopy(from_yaml(text))
     columns = intended["streams"][stream]["columns"]
     intend(columns if on_columns else columns[column])
     new = edit(text, _value(_value(_value(document, "streams"), stream), "columns"))
     try:
-        meant = yaml.safe_load(new)
+        meant = from_yaml(new)
     except yaml.YAMLError:
         meant = None
     if meant is None or meant != intended or _order(meant, stream) != _order(intended, stream):

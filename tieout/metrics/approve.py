@@ -28,6 +28,7 @@ from tieout.metrics.definitions import Definitions
 from tieout.metrics.diff import MetricDiff
 from tieout.metrics.diff_words import in_words, said
 from tieout.metrics.errors import MetricError, unknown
+from tieout.strict import from_yaml
 from tieout.whole import write_whole
 
 FIRST = "first version"
@@ -142,7 +143,7 @@ def history(dbt_project: Path, metric: str) -> tuple[Entry, ...]:
     if not path.is_file():
         return ()
     try:
-        read = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        read = _File.model_validate(from_yaml(path.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError) as error:
         raise ApprovalError(f"{path.name} is not understood: {error}") from error
     if read.metric != metric:
@@ -156,7 +157,7 @@ def approvers(dbt_project: Path) -> dict[str, Approver]:
     if not path.is_file():
         return {}
     try:
-        return _Approvers.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {}).approvers
+        return _Approvers.model_validate(from_yaml(path.read_text(encoding="utf-8")) or {}).approvers
     except (ValidationError, yaml.YAMLError) as error:
         raise ApprovalError(f"{path.name} is not understood: {error}") from error
 

@@ -1,11 +1,9 @@
--- Stock at the end of every day from the first done move to the last, for every product and warehouse that
--- ever
--- saw one: the running sum of what went in and out. What U8 itself says it holds is another table, to
--- compare.
+-- Stock at the end of every day from the first done move on, for every product and warehouse that ever saw
+-- one: the running sum of what went in and out. What U8 itself says it holds is another table, to compare.
 with
 
     stock_moves as (select * from {{ ref("int_stock_moves__huachen") }} where is_done),
-    last_day as (select * from {{ ref("int_operations__last_day") }}),
+    counted_to as (select * from {{ ref("int_stock__last_day") }}),
 
     legs as (
 
@@ -40,19 +38,14 @@ with
 
     days as (
 
-        -- stock stays until somebody moves it: the whole group is counted to the same day
         select
             cast(
                 unnest(
-                    generate_series(
-                        min(move_date),
-                        greatest(max(move_date), any_value(last_day.last_operational_date)),
-                        interval 1 day
-                    )
+                    generate_series(min(move_date), any_value(counted_to.last_day), interval 1 day)
                 ) as date
             ) as balance_date
         from stock_moves
-        cross join last_day
+        cross join counted_to
 
     ),
 

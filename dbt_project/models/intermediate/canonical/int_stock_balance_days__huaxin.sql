@@ -1,5 +1,5 @@
--- Stock at the end of every day from the first done move to the last, for every product and warehouse that
--- ever saw one. Two routes on purpose, so that opening + in - out = closing can be tested: in and out are
+-- Stock at the end of every day from the first done move on, for every product and warehouse that ever saw
+-- one. Two routes on purpose, so that opening + in - out = closing can be tested: in and out are
 -- the moves that cross the warehouse's boundary, converted to the base unit here; opening and closing are
 -- the running sum over every storage place, inner moves included, in the base quantity the stock system
 -- states itself.
@@ -8,6 +8,7 @@ with
     stock_moves as (select * from {{ ref("int_stock_moves__conformed") }} where is_done),
     products as ({{ known_to("hx_stock", "product") }}),
     counted as (select * from {{ ref("int_products__conformed") }}),
+    counted_to as (select * from {{ ref("int_stock__last_day") }}),
     warehouses as (select * from {{ ref("dim_warehouse") }} where coalesce(company_code, 'HX') = 'HX'),
 
     legs as (
@@ -38,9 +39,12 @@ with
 
         select
             cast(
-                unnest(generate_series(min(move_date), max(move_date), interval 1 day)) as date
+                unnest(
+                    generate_series(min(move_date), any_value(counted_to.last_day), interval 1 day)
+                ) as date
             ) as balance_date
         from stock_moves
+        cross join counted_to
 
     ),
 

@@ -149,6 +149,23 @@ def test_an_invoice_lost_before_it_is_overdue_is_known_by_its_number(con, said) 
     assert said("stock") == [("delivery_never_invoiced", shipment, D(gross).quantize(D("0.01")))]
 
 
+def test_of_two_lost_invoices_each_delivery_is_named_once(con, said) -> None:
+    """The older delivery would suit the younger number as well; it is sure of its own."""
+    lost = con.execute(
+        f"""select bill_no, any_value(source_no), sum(amount_gross) from {BILLS}
+        where bill_no like 'YS2%' and source_no like 'CK%' and bill_date between '2025-11-10' and '2025-12-12'
+        group by 1 having count(*) = 1 order by 1"""
+    ).fetchall()
+    lost = [lost[0], lost[-1]]
+
+    for bill, _, _ in lost:
+        con.execute(f"delete from {BILLS} where bill_no = ?", [bill])
+
+    assert said("stock") == sorted(
+        ("delivery_never_invoiced", shipment, D(gross).quantize(D("0.01"))) for _, shipment, gross in lost
+    )
+
+
 def test_goods_and_quantity_of_one_line_are_at_stake_once(con, said) -> None:
     line, cost, other = con.execute(
         """select l.line_id, l.cost, o.item_code from raw_hc_u8.delivery_line as l, raw_hc_u8.delivery_line as o

@@ -148,19 +148,33 @@ with
 
     ),
 
-    -- More candidates than missing numbers: those that wait longer than invoices do; if these are too many
-    -- as well,
-    -- nobody can tell.
-    skipped as (
+    -- no more candidates than missing numbers: those they are, and no other number is missing because of them
+    sure as (select * from candidates qualify count(*) over (partition by invoice_no) <= missing),
+
+    -- More candidates: those that wait longer than invoices do; if these are too many as well, nobody can
+    -- tell.
+    likely as (
 
         select *
         from candidates
+        where shipment_no not in (select shipment_no from sure)
         qualify
-            count(*) over (partition by invoice_no) <= missing
-            or (
-                is_waiting_long
-                and count(*) filter (is_waiting_long) over (partition by invoice_no) <= missing
+            is_waiting_long and count(*) filter (is_waiting_long) over (partition by invoice_no) <= missing
+
+    ),
+
+    skipped as (
+
+        select shipment_no, min(invoice_no) as invoice_no
+        from
+            (
+                select *
+                from sure
+                union all
+                select *
+                from likely
             )
+        group by shipment_no
 
     ),
 

@@ -79,7 +79,10 @@ def replay(
 
 @app.command("detection")
 def detection(
-    seeds: Annotated[int, typer.Option(min=1, help="Trials with one fault of every kind, seeds 1 to N.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Trials with one fault of every kind.")] = 3,
+    first: Annotated[
+        int, typer.Option("--from", min=1, help="The seed of the first trial; the others follow.")
+    ] = 1,
     dense: Annotated[bool, typer.Option(help="One more trial with two of every kind.")] = True,
     overlap: Annotated[
         bool, typer.Option(help="One more trial with several faults on one key, wherever rows suit.")
@@ -102,6 +105,7 @@ def detection(
     \b
     tieout prove detection --seeds 1 --no-dense --no-overlap       four minutes
     tieout prove detection --write docs/detection.md               the page in the docs
+    tieout prove detection --from 11 --seeds 2                     faults nobody has looked at yet
     tieout prove detection --folder /tmp/trials                    look into the warehouses afterwards
 
     Exit codes: 0 every goal holds · 1 some do not (they are shown) · 3 a trial could not be run.
@@ -123,6 +127,7 @@ def detection(
                 folder or Path(temporary),
                 progress.advance,
                 seeds=seeds,
+                first=first,
                 dense=dense,
                 overlap=overlap,
                 jobs=jobs,
@@ -133,6 +138,7 @@ def detection(
     words = [
         "tieout prove detection",
         f"--seeds {seeds}",
+        f"--from {first}" if first > 1 else "",
         "" if dense else "--no-dense",
         "" if overlap else "--no-overlap",
     ]

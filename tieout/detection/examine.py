@@ -55,6 +55,7 @@ def examine(
     report: Callable[[str], None],
     *,
     seeds: int = 3,
+    first: int = 1,
     dense: bool = True,
     overlap: bool = True,
     jobs: int = 1,
@@ -65,6 +66,7 @@ def examine(
         folder: For the trials; those that are done there, by the same definitions, are not run again.
         report: Called after each trial with what it took.
         seeds: How many trials have one fault of every kind.
+        first: The seed of the first of them; the others follow.
         dense: One more has two of every kind.
         overlap: One more has several faults on one key.
         jobs: Trials at a time.
@@ -77,9 +79,13 @@ def examine(
     if not (group / "huachen" / ".built.json").is_file():
         _group(group)
     strangers = _strangers(folder, group)
-    plans = [_Plan(f"one of each, seed {seed}", 1, seed) for seed in range(1, seeds + 1)]
-    plans += [_Plan(f"two of each, seed {seeds + 1}", 2, seeds + 1)] if dense else []
-    plans += [_Plan(f"several on one key, seed {seeds + 2}", 1, seeds + 2, overlap=True)] if overlap else []
+    plans = [_Plan(f"one of each, seed {seed}", 1, seed) for seed in range(first, first + seeds)]
+    plans += [_Plan(f"two of each, seed {first + seeds}", 2, first + seeds)] if dense else []
+    plans += (
+        [_Plan(f"several on one key, seed {first + seeds + 1}", 1, first + seeds + 1, overlap=True)]
+        if overlap
+        else []
+    )
     with ThreadPoolExecutor(jobs) as pool:
         everything = [_Plan(CLEAN, 0, 0), *plans]
         seconds = list(pool.map(lambda plan: _run(plan, folder, group, version, report), everything))

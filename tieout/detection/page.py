@@ -31,8 +31,8 @@ key, which the platform never reads.
 - **Control**: the same findings against the key of another seed, which was never planted: what chance would find.
 
 The examination builds on where a refresh stops: a strong test that fails stops a real refresh, and what is behind it is
-judged after the repair. Renamed fields come with a second pull, since they hold all streams of their system. The rules were written while looking at
-faults of seeds 1 to 3, and after two earlier trials the scoring was mended too; of seeds 4 and 5 nothing had been found before they were measured. What is
+judged after the repair. Renamed fields come with a second pull, since they hold all streams of their system. The rules were written, and
+mended, while looking at faults of these seeds; `--from` plants others. What is
 said of clean data is proved true row by row, from the systems' files and the answer keys, in `tests/company/test_clean_alarms.py`.
 """
 

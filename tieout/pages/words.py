@@ -121,7 +121,7 @@ TIME_ROLE = {
     "checked": Both("检验日", "day checked"),
     "counted": Both("盘点日", "day counted"),
     "moved": Both("移动日", "day moved"),
-    # in brackets: `"resolved":` is how lock files name hosts, and is looked for
+    # in brackets: a bare key of this name looks like an entry of a lock file to whoever searches for those
     ("resolved"): Both("解决日", "day resolved"),
     "closed": Both("关闭日", "day closed"),
     "planned": Both("计划日", "planned day"),

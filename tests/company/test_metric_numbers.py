@@ -45,7 +45,7 @@ def test_a_model_that_moves_a_number_is_named_with_the_movement(group: Group, tm
         con.execute(EVERYTHING_IS_BOOKED)
         made = target(group.settings)
         build_layer(con, made / "semantic_manifest.json", made / "manifest.json")
-        now = agreed_numbers.said(con, [METRIC])[METRIC]
+        now = agreed_numbers.said(con).metrics[METRIC]
     kept = agreed_numbers.read(PROJECT / "dbt_project", METRIC)
     definitions = read_yaml(PROJECT / "dbt_project" / "models" / "metrics")
     assert kept is not None and kept.data == now.data, "what was loaded is the same"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tieout.metrics import agreed_numbers
-from tieout.metrics.agreed_numbers import Numbers
+from tieout.metrics.agreed_numbers import Numbers, Said
 from tieout.metrics.approve import (
     ApprovalError,
     approve,
@@ -210,7 +210,7 @@ def numbers(november: str, data: str = "d1", product: str = "p1") -> Numbers:
     return Numbers(data, ("company_code",), cells, {"product_code": product})
 
 
-def moves(dbt: Path, after: Numbers | None):
+def moves(dbt: Path, after: Numbers):
     kept = agreed_numbers.read(dbt, METRIC)
     assert kept is not None
     return agreed_numbers.moved(read(dbt), METRIC, kept, after)
@@ -242,9 +242,12 @@ def test_a_split_that_moves_while_its_sum_stays_is_named(project):
     assert (found.movements, found.others) == ((), ("product_code",))
 
 
-def test_a_metric_that_says_nothing_any_more_lost_its_numbers(project):
+def test_a_metric_that_says_nothing_any_more_lost_its_numbers_and_that_can_be_agreed_to(project):
     keep(project, METRIC, numbers("100"))
-    assert moves(project, None).total == Decimal("-100.5")
+    nothing = Said("d1", {}).of(METRIC, numbers("100"))
+    assert moves(project, nothing).total == Decimal("-100.5")
+    agree(project, numbers=nothing)
+    assert refused(project) == {} and moves(project, nothing) is None
 
 
 def test_numbers_edited_by_hand_or_taken_away_are_refused(project):

@@ -13,7 +13,9 @@ from tieout.cli.show import table, text
 from tieout.settings import Settings
 
 if TYPE_CHECKING:
-    from tieout.metrics.agreed_numbers import Moved, Numbers
+    from collections.abc import Mapping
+
+    from tieout.metrics.agreed_numbers import Moved, Numbers, Said
     from tieout.metrics.approve import Entry
     from tieout.metrics.definitions import Definitions
     from tieout.metrics.diff import MetricDiff
@@ -41,8 +43,9 @@ def approve_changes(
     definitions = _definitions(settings)
     if metric is not None:
         definitions.metric(metric)
-    now = _said(settings) or {}
-    below = {item.metric: item for item in _moved(settings, definitions, now)}
+    now = _said(settings)
+    kept = _kept(settings, definitions, now)
+    below = {item.metric: item for item in _moved(settings, definitions, kept, now)}
     edited = [
         name
         for name in sorted(definitions.metrics)
@@ -61,7 +64,7 @@ def approve_changes(
     changed = [name for name in changed if name not in left]
     unmeasured = [name for name in changed if name in edited and name not in below]
     since = _since_agreed(settings, unmeasured) if unmeasured else {}
-    if unmeasured and not now:
+    if unmeasured and now is None:
         say("the warehouse was not made by these files, so their numbers are not kept: "
             "`tieout refresh` first, and one approval is enough for both")  # fmt: skip
     for name in changed:
@@ -70,7 +73,8 @@ def approve_changes(
         entry = approve(
             settings.dbt_project, definitions, name, by=by, key=key, reason=reason, today=_today(),
             movement=measured(item, _publish(settings)) if known else None,
-            numbers=_comparable(settings, name, now.get(name)), effective_from=effective,
+            # kept with the version are numbers of the data that are kept of it: nobody's own by accident
+            numbers=now.of(name, kept[name]) if now is not None and name in kept else None, effective_from=effective,
         )  # fmt: skip
         most = item.largest if item else None
         words = f"{len(item.movements) if item else 0} numbers move" if known else "not measured"
@@ -90,14 +94,6 @@ def _last(settings: Settings, name: str) -> Entry:
     from tieout.metrics.approve import history
 
     return history(settings.dbt_project, name)[-1]
-
-
-def _comparable(settings: Settings, name: str, now: Numbers | None) -> Numbers | None:
-    """What is kept with a version: numbers of the data that numbers are kept of; nobody's own by accident."""
-    from tieout.metrics import agreed_numbers
-
-    kept = agreed_numbers.read(settings.dbt_project, name)
-    return now if kept is not None and now is not None and kept.data == now.data else None
 
 
 def _since_agreed(settings: Settings, changed: list[str]) -> dict[str, MetricDiff] | None:
@@ -157,40 +153,34 @@ def show_numbers(settings: Settings, metric: str | None, *, keep: bool, limit: D
             "the warehouse was not made by these files. `tieout refresh` first. Nothing was compared."
         )
     names = [metric] if metric else sorted(definitions.metrics)
-    kept = {name: agreed_numbers.read(settings.dbt_project, name) for name in names}
     if keep:
-        fresh = [
-            name
-            for name in names
-            if name in now and ((was := kept[name]) is None or was.data != now[name].data)
-        ]
+        there = _kept(settings, definitions, now)
+        fresh = [name for name in names if name in now.metrics and name not in there]
         for name in fresh:
-            keep_one(settings.dbt_project, name, now[name])
+            keep_one(settings.dbt_project, name, now.metrics[name])
         print(f"numbers of {len(fresh)} metrics kept; commit dbt_project/metric_versions")
-        kept = {name: agreed_numbers.read(settings.dbt_project, name) for name in names}
-    data = next(iter(now.values())).data if now else ""
-    here = {name: was for name, was in kept.items() if was is not None and was.data == data}
-    if not here:
+    kept = {name: was for name, was in _kept(settings, definitions, now).items() if name in names}
+    if not kept:
         raise agreed_numbers.NumbersError(
             "the numbers that are kept are of other data than this warehouse holds. Nothing was compared. "
             "To compare with from now on: `tieout metrics numbers --keep`."
         )
-    moved = [item for item in _moved(settings, definitions, now) if item.metric in here]
+    moved = _moved(settings, definitions, kept, now)
     _print_moved(moved, month_by_month=metric is not None)
     above = [item for item in moved if item.others or any(abs(one.amount) > limit for one in item.movements)]
-    missing = sorted(kept.keys() - here.keys())
+    missing = [name for name in names if name not in kept]
     if missing:
         print(f"{len(missing)} not compared, kept of other data or not at all: {', '.join(missing[:8])}")
     print(
-        f"{len(here) - len(moved)} of {len(here)} metrics say the numbers that were agreed to"
-        f" ({sum(len(was.cells) for was in here.values()):,} of them, of data {data})"
+        f"{len(kept) - len(moved)} of {len(kept)} metrics say the numbers that were agreed to"
+        f" ({sum(len(was.cells) for was in kept.values()):,} of them, of data {now.data})"
     )
     for item in above:
         print(f"  {item.metric} ({item.owner}): `tieout metrics approve {item.metric} --by NAME --reason …`")
     return 1 if above else 0
 
 
-def _said(settings: Settings) -> dict[str, Numbers] | None:
+def _said(settings: Settings) -> Said | None:
     """What the warehouse says of every metric; None if other files made it."""
     from tieout.cli.open import working_copy
     from tieout.metrics import agreed_numbers
@@ -206,18 +196,31 @@ def _said(settings: Settings) -> dict[str, Numbers] | None:
         return agreed_numbers.said(con)
 
 
-def _moved(settings: Settings, definitions: Definitions, now: dict[str, Numbers]) -> list[Moved]:
+def _kept(settings: Settings, definitions: Definitions, now: Said | None) -> dict[str, Numbers]:
+    """Kept numbers by metric, as far as they are of the data the warehouse holds."""
+    from tieout.metrics import agreed_numbers
+
+    found = {name: agreed_numbers.read(settings.dbt_project, name) for name in sorted(definitions.metrics)}
+    return {
+        name: was
+        for name, was in found.items()
+        if was is not None and now is not None and was.data == now.data
+    }
+
+
+def _moved(
+    settings: Settings, definitions: Definitions, kept: Mapping[str, Numbers], now: Said | None
+) -> list[Moved]:
     """Metrics that say other numbers of the same data than are kept."""
     from tieout.metrics import agreed_numbers
 
-    found = []
-    data = next(iter(now.values())).data if now else None
-    for name in sorted(definitions.metrics):
-        kept = agreed_numbers.read(settings.dbt_project, name)
-        if kept is not None and kept.data == data:
-            item = agreed_numbers.moved(definitions, name, kept, now.get(name), settings.expectations)
-            found += [item] if item else []
-    return sorted(found, key=lambda item: (item.owner, item.metric))
+    if now is None:
+        return []
+    found = (
+        agreed_numbers.moved(definitions, name, was, now.of(name, was), settings.expectations)
+        for name, was in kept.items()
+    )
+    return sorted((item for item in found if item), key=lambda item: (item.owner, item.metric))
 
 
 def _print_moved(moved: list[Moved], *, month_by_month: bool) -> None:

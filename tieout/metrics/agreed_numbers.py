@@ -12,13 +12,13 @@ import hashlib
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tieout.engine import literal, quoted
+from tieout.engine import quoted
 from tieout.fingerprint import table_hash
 from tieout.metrics.diff import MetricDiff, Movement, touches
 from tieout.metrics.errors import MetricError
@@ -68,6 +68,18 @@ class Numbers:
     @property
     def digest(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What every metric of a warehouse says of the data it holds; one without a value in any month is not in it."""
+
+    data: str
+    metrics: Mapping[str, Numbers]
+
+    def of(self, metric: str, before: Numbers) -> Numbers:
+        """A metric's numbers now; none at all, split as before, if it says nothing any more."""
+        return self.metrics.get(metric) or Numbers(self.data, before.by, {}, {})
 
 
 @dataclass(frozen=True)
@@ -146,20 +158,18 @@ def data_id(con: duckdb.DuckDBPyConnection) -> str:
     return digest.hexdigest()[:16]
 
 
-def said(con: duckdb.DuckDBPyConnection, metrics: Iterable[str] = ()) -> dict[str, Numbers]:
-    """What each metric says now, as stored by the last refresh; of some metrics, if they are named."""
-    wanted = ", ".join(literal(name) for name in metrics)
+def said(con: duckdb.DuckDBPyConnection) -> Said:
+    """What each metric says now, as stored by the last refresh."""
     found: dict[str, dict[str, Cells]] = defaultdict(lambda: defaultdict(dict))
     for metric, by, month, dims, value in con.execute(
         "select metric_name, dim_set, strftime(period_start, '%Y-%m'), dims, value from metrics.metric_values"
         " where time_grain = 'month' and value is not null"
-        + (f" and metric_name in ({wanted})" if wanted else "")
     ).fetchall():
         members = json.loads(dims)
         place = tuple(_NONE if members[name] is None else str(members[name]) for name in sorted(members))
         found[metric][by][month or "", place] = Decimal(plain(value))
     data = data_id(con)
-    return {metric: _numbers(data, sets) for metric, sets in found.items()}
+    return Said(data, {metric: _numbers(data, sets) for metric, sets in found.items()})
 
 
 def _numbers(data: str, sets: Mapping[str, Cells]) -> Numbers:
@@ -181,18 +191,17 @@ def moved(
     definitions: Definitions,
     name: str,
     before: Numbers,
-    after: Numbers | None,
+    now: Numbers,
     expectations: Path | None = None,
 ) -> Moved | None:
-    """How far a metric's numbers went; None if they are the same. A metric that says nothing any more lost them all.
+    """How far a metric's numbers went; None if they are the same.
 
     Args:
         expectations: Folder of suites and identities, searched for the name of the metric.
     """
-    now = after or Numbers(before.data, before.by, {}, {})
     split = ",".join(before.by) or "all"
     others = [other for other in before.others if before.others[other] != now.others.get(other)]
-    places: Iterable[tuple[str, tuple[str, ...]]] = ()
+    places: set[tuple[str, tuple[str, ...]]] = set()
     if before.by == now.by:
         places = before.cells.keys() | now.cells.keys()
     else:
@@ -207,7 +216,7 @@ def moved(
     movements.sort(key=lambda item: (-abs(item.amount), item.period, item.member))
     version = definitions.version(name)
     return Moved(
-        metric=name, owner=definitions.metric(name).meta.owner, status="data", changes=(), numbers=len(list(places)),
+        metric=name, owner=definitions.metric(name).meta.owner, status="data", changes=(), numbers=len(places),
         movements=tuple(movements), touches=touches((definitions,), name, expectations), old_version=version,
         new_version=version, others=tuple(sorted(others)),
     )  # fmt: skip

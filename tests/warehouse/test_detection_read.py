@@ -6,11 +6,16 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from expectations.suite import CheckResult
 from sandbox.store import Field, Table, write_store
 from tieout.detection import read, trial
 from tieout.detection.key import planted
 from tieout.engine import connect
+from tieout.ingest.errors import SourceError
+from tieout.ingest.intake.ask import Extracted
+from tieout.ingest.intake.http.client import Unreachable
 from tieout.ingest.ledger import ensure_ledger
 from tieout.transform.dbt import Node
 
@@ -200,3 +205,14 @@ def test_a_fault_that_sets_another_one_right_shows_as_little_as_that_one(tmp_pat
     (tmp_path / "answers" / "faults.json").write_text(json.dumps({"faults": undone}), "utf-8")
 
     assert [(item.shows, item.whole) for item in planted(tmp_path)] == [(False, False), (False, False)]
+
+
+def test_a_system_that_is_down_is_no_finding_and_a_refusal_is_none_of_its_being_down():
+    """What such a system holds would be counted as not found."""
+    refused = Extracted("hc_kingdee", "voucher", error=SourceError("字段FDEBIT不存在"))
+    trial.reached([refused])
+
+    with pytest.raises(Unreachable, match="6 times in a row"):
+        trial.reached(
+            [refused, Extracted("hc_shop", "order", error=Unreachable("hc_shop: 6 times in a row"))]
+        )

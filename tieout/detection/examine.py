@@ -80,12 +80,9 @@ def examine(
         _group(group)
     strangers = _strangers(folder, group)
     plans = [_Plan(f"one of each, seed {seed}", 1, seed) for seed in range(first, first + seeds)]
-    plans += [_Plan(f"two of each, seed {first + seeds}", 2, first + seeds)] if dense else []
-    plans += (
-        [_Plan(f"several on one key, seed {first + seeds + 1}", 1, first + seeds + 1, overlap=True)]
-        if overlap
-        else []
-    )
+    after = first + seeds
+    plans += [_Plan(f"two of each, seed {after}", 2, after)] if dense else []
+    plans += [_Plan(f"several on one key, seed {after + 1}", 1, after + 1, overlap=True)] if overlap else []
     with ThreadPoolExecutor(jobs) as pool:
         everything = [_Plan(CLEAN, 0, 0), *plans]
         seconds = list(pool.map(lambda plan: _run(plan, folder, group, version, report), everything))

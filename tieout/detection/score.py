@@ -66,9 +66,8 @@ class Score:
 
     kinds: tuple[KindScore, ...]
     trials: tuple[TrialScore, ...]
-    clean_alarms: dict[
-        str, tuple[int, int]
-    ]  # rule -> true alarms on the clean company, and how many a key proves
+    # rule -> true alarms on the clean company, and how many of them a key proves
+    clean_alarms: dict[str, tuple[int, int]]
     false_alarms: tuple[Finding, ...]
     missed: tuple[
         tuple[str, Matched], ...

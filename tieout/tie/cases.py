@@ -10,99 +10,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from tieout.tie.results import TieError
+from tieout.tie.roots import Finding, Root, chains, contradictions, findings, roots
 
 if TYPE_CHECKING:
     import duckdb
 
 NOTE = "note-case"  # kind of the decision that keeps a note
 
-# So many documents of one identity that look alike are one broken rule and not so many broken documents.
-_ALIKE = 10
-# A finding with more source rows than this is about a sum: its rows do not say which of them is wrong.
-_PRECISE = 6
 _ANCHORS = 200  # names kept of one case: enough to know it again
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-# What a case is called after: the suspects that say most, the sums that say least last.
-_TELLING = (
-    "duplicate",
-    "cutoff",
-    "tax",
-    "missing_left",
-    "missing_right",
-    "mapping",
-    "rounding",
-    "amount",
-    "quantity",
-)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one identity cannot explain of one document in one group."""
-
-    identity: str
-    group_key: str
-    document: str | None
-    suspect: str
-    amount: Decimal  # right less left and causes
-    unit: str
-    strong: bool
-    owner: str
-    evidence: tuple[str, ...]  # source/stream/record
-
-    @property
-    def names_document(self) -> bool:
-        """Whether the document is one that people quote: a day is none."""
-        return self.document is not None and not _DAY.fullmatch(self.document)
-
-    def anchors(self) -> set[str]:
-        """What two findings of one cause have in common."""
-        # without a document it is a sum over a group: a row that fits its amount may do so by chance
-        names = (
-            {f"row {name}" for name in self.evidence}
-            if self.document is not None and len(self.evidence) <= _PRECISE
-            else set()
-        )
-        if self.names_document:
-            names.add(f"document {self.document}")
-        return names or {f"group {self.identity} {self.group_key} {self.document or ''}".rstrip()}
-
-
-@dataclass(frozen=True)
-class Root:
-    """Findings of one run that have one cause."""
-
-    findings: tuple[Finding, ...]
-    anchors: frozenset[str] = field(compare=False)
-
-    @property
-    def main(self) -> Finding:
-        """The finding the case is called after: of a document, in money, strong, the most telling one, the largest."""
-        return min(
-            self.findings,
-            key=lambda it: (not it.names_document, len(it.unit) != 3, not it.strong, _rank(it.suspect), -abs(it.amount),
-                            it.identity, it.group_key),
-        )  # fmt: skip
-
-    @property
-    def amount(self) -> Decimal:
-        """What it moves: of the identity it is called after all amounts that look alike; what only changed its place once."""
-        alike = [
-            it.amount
-            for it in self.findings
-            if (it.identity, it.suspect) == (self.main.identity, self.main.suspect)
-        ]
-        total = sum(alike, Decimal(0))
-        return total or max(alike)
 
 
 @dataclass(frozen=True)
@@ -129,78 +52,6 @@ class Case:
     identities: tuple[str, ...]
 
 
-def findings(con: duckdb.DuckDBPyConnection) -> list[Finding]:
-    """Every unexplained amount of the identities as they stand in schema `tie`."""
-    rows = con.execute(
-        """select b.identity, b.group_key, b.items, r.unit, r.severity, b.owner
-        from tie.identity_break as b join tie.identity_result as r using (identity)
-        where b.cause = 'unexplained' and b.status = 'broken' order by all"""
-    ).fetchall()
-    return [
-        Finding(
-            identity, group_key, item["document"], item["suspect"], Decimal(item["amount"]), unit,
-            severity == "critical", owner, tuple(item["evidence"]),
-        )
-        for identity, group_key, items, unit, severity, owner in rows
-        for item in json.loads(items)
-    ]  # fmt: skip
-
-
-def roots(found: Sequence[Finding]) -> list[Root]:
-    """Findings grouped by cause: by common documents and rows, alike ones of one identity, sums by their amount."""
-    named: dict[str, list[int]] = defaultdict(list)
-    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for place, item in enumerate(found):
-        alike[item.identity, item.suspect].append(place)
-        for name in item.anchors():
-            named[name].append(place)
-    for (identity, suspect), places in alike.items():
-        if len(places) >= _ALIKE:
-            named[f"alike {identity} {suspect}"] = places
-    parents = list(range(len(found)))
-
-    def top(place: int) -> int:
-        while parents[place] != place:
-            parents[place] = parents[parents[place]]
-            place = parents[place]
-        return place
-
-    for places in named.values():
-        for place in places[1:]:
-            parents[top(place)] = top(places[0])
-    members: dict[int, list[int]] = defaultdict(list)
-    for place in range(len(found)):
-        members[top(place)].append(place)
-    _attach_sums(found, members)
-    anchors: dict[int, set[str]] = defaultdict(set)
-    for name, places in named.items():
-        for place in places:
-            anchors[place].add(name)
-    return [
-        Root(
-            tuple(found[place] for place in places), frozenset().union(*(anchors[place] for place in places))
-        )
-        for places in members.values()
-    ]
-
-
-def _attach_sums(found: Sequence[Finding], members: dict[int, list[int]]) -> None:
-    """A sum of many rows that is off by just what one case is off, to the cent, shows that case."""
-    by_amount: dict[tuple[Decimal, str], set[int]] = defaultdict(set)
-    for head, places in members.items():
-        for place in places:
-            if found[place].names_document:
-                by_amount[abs(found[place].amount), found[place].unit].add(head)
-    for head in list(members):
-        places = members[head]
-        if any(found[place].names_document for place in places):
-            continue
-        off = {(abs(found[place].amount), found[place].unit) for place in places}
-        fits = set().union(*(by_amount[key] for key in off)) if len(off) == 1 else set()
-        if len(fits) == 1:
-            members[fits.pop()] += members.pop(head)
-
-
 def record(con: duckdb.DuckDBPyConnection, run_id: str, checked_at: datetime) -> int:
     """Write this run's cases into the history; recording a run again replaces it. Returns how many are open.
 
@@ -215,7 +66,8 @@ def record(con: duckdb.DuckDBPyConnection, run_id: str, checked_at: datetime) ->
         "select case_id, anchors from ops.tie_case_run order by checked_at desc, run_id, case_id desc"
     ).fetchall():
         known.update(dict.fromkeys(json.loads(text), case_id))  # the oldest case that had a name keeps it
-    made = sorted(roots(findings(con)), key=lambda root: sorted(root.anchors))
+    found = [*findings(con), *contradictions(con)]
+    made = sorted(roots(found, chains(con)), key=lambda root: sorted(root.anchors))
     taken: dict[str, list[Root]] = defaultdict(list)
     for root in made:
         before = sorted(known[name] for name in root.anchors if name in known)
@@ -314,10 +166,6 @@ def rows_of(con: duckdb.DuckDBPyConnection, case_id: str) -> list[Finding]:
             [case_id],
         ).fetchall()
     ]
-
-
-def _rank(suspect: str) -> int:
-    return _TELLING.index(suspect) if suspect in _TELLING else len(_TELLING)
 
 
 def _case_id(anchors: Iterable[str]) -> str:

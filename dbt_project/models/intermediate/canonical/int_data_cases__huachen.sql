@@ -80,16 +80,17 @@ from u8_versions
 group by item_code
 -- another spelling of one name is near it, another thing is not
 having jaro_winkler_similarity(arg_min(item_name, _loaded_at), arg_max(item_name, _loaded_at)) < 0.6
-{% for contradictions in [
-        "int_order_contradictions__huachen",
-        "int_finance_contradictions__huachen",
-        "int_stock_contradictions__huachen",
-        "int_shop_contradictions__huachen",
+{% for contradictions, cause_subject in [
+        ("int_order_contradictions__huachen", "cause_subject"),
+        ("int_finance_contradictions__huachen", "cause_subject"),
+        ("int_stock_contradictions__huachen", "null"),
+        ("int_shop_contradictions__huachen", "cause_subject"),
     ] %}
     union all by name
     select
         case_kind,
         subject,
+        coalesce({{ cause_subject }}, subject) as cause_subject,
         owner,
         safe_default,
         detail,

@@ -12,6 +12,7 @@ with
     journal_items as (select * from {{ ref("stg_hc_sap__journal_items") }} where source_document_type = 'KR'),
     receipt_lines as (select * from {{ ref("stg_hc_kingdee__receipt_lines") }}),
     voucher_lines as (select * from {{ ref("stg_hc_kingdee__gl_voucher_lines") }}),
+    missing_vouchers as (select * from {{ ref("int_missing_vouchers__huachen") }}),
     rates as (select * from {{ ref("int_exchange_rates__huachen") }}),
 
     invoices as (
@@ -150,6 +151,7 @@ union all by name
 select
     'invoice_tax_off_by_rounding' as case_kind,
     invoice_no as subject,
+    'hc_kingdee' as cause_subject,  -- a system rounds by one rule
     'finance' as owner,
     'the tax counts as the invoice says' as safe_default,
     'tax ' || invoice_amount_tax_txn || ' on ' || invoice_amount_net_txn as detail,
@@ -284,13 +286,16 @@ select
     invoice_no as subject,
     'finance' as owner,
     'revenue counts as the invoice says; the books are without it' as safe_default,
-    'invoice of ' || invoice_date as detail,
+    'invoice of '
+    || invoice_date
+    || coalesce('; ' || ledger_move_no || ' is missing among the vouchers', '') as detail,
     amount_txn,
     currency_code,
     'hc_kingdee' as source_system,
     'receivable_line' as source_stream,
     source_record
 from numbered
+left join missing_vouchers on numbered.invoice_no = missing_vouchers.source_document
 where
     place = 1
     and invoice_no not in (select source_document from voucher_lines where source_document is not null)

@@ -150,6 +150,12 @@ select
         else 'order_under_another_customer'
     end as case_kind,
     judged.order_no as subject,
+    -- a code that stands for two is wrong once, however many orders came of it
+    case
+        when twins.source_customer is not null or joined.owner_of_order is not null
+        then judged.source_customer
+        else judged.order_no
+    end as cause_subject,
     'sales' as owner,
     'the order stays with the customer it names' as safe_default,
     'order: '
@@ -175,6 +181,7 @@ union all by name
 select
     'customer_under_two_codes' as case_kind,
     later.source_customer as subject,
+    later.source_customer as cause_subject,
     'sales' as owner,
     'each keeps its orders' as safe_default,
     later.customer_name || ' has phone and address of ' || earlier.source_customer as detail,

@@ -52,6 +52,12 @@ with
 
     ),
 
+    return_lines as (
+        select document_id, min(cast(line_id as text)) as source_record
+        from {{ ref("stg_hc_u8__other_receipt_lines") }}
+        group by document_id
+    ),
+
     -- what came back without anybody being paid for it
     lonely_returns as (
 
@@ -137,6 +143,7 @@ with
 select
     'stock_document_timed_in_utc' as case_kind,
     local_times.document_no as subject,
+    'hc_u8' as cause_subject,  -- a system has one clock
     'inventory' as owner,
     'the stock document keeps its day' as safe_default,
     'made ' || created_local || ', the parcel left ' || shipped_local as detail,
@@ -152,6 +159,7 @@ union all by name
 select
     'shop_clock_was_wrong' as case_kind,
     local_times.order_no as subject,
+    'hc_shop' as cause_subject,
     'ecommerce' as owner,
     'the order counts on the day the shop says' as safe_default,
     'left '
@@ -159,7 +167,16 @@ select
     || ', stock document '
     || local_times.document_no
     || ' of '
-    || created_local as detail,
+    || created_local
+    || case
+        when cast(shipped_local as date) <> cast(created_local as date)
+        then
+            '; in voucher DS'
+            || strftime(created_local, '%Y%m%d')
+            || ', not DS'
+            || strftime(shipped_local, '%Y%m%d')
+        else ''
+    end as detail,
     case
         when date_trunc('month', shipped_local) <> date_trunc('month', created_local)
         then stated_amount_gross_txn
@@ -192,7 +209,9 @@ select
     'the refund is missing from the shop, the goods are in stock' as safe_default,
     'came back on '
     || lonely_returns.return_date
-    || ', settlement '
+    || ' (voucher DS'
+    || strftime(lonely_returns.return_date, '%Y%m%d')
+    || '), settlement '
     || deducted.settlement_no
     || ' deducts '
     || deducted.more
@@ -200,9 +219,10 @@ select
     deducted.more as amount_txn,
     '{{ var("reporting_currency") }}' as currency_code,
     'hc_u8' as source_system,
-    'other_receipt' as source_stream,
-    cast(lonely_returns.document_id as text) as source_record
+    'other_receipt_line' as source_stream,
+    return_lines.source_record
 from lonely_returns
+left join return_lines on lonely_returns.document_id = return_lines.document_id
 left join
     deducted
     on lonely_returns.return_date between deducted.first_date and deducted.last_date

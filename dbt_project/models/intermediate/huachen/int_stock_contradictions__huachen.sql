@@ -14,6 +14,7 @@ with
     product_receipts as (select * from {{ ref("stg_hc_u8__product_receipts") }}),
     items as (select * from {{ ref("int_items__huachen") }}),
     known_products as ({{ known_to_all("product") }}),
+    missing_vouchers as (select * from {{ ref("int_missing_vouchers__huachen") }}),
 
     -- a copy of an invoice is no second one
     billed as (
@@ -276,7 +277,8 @@ select
     || any_value(sent.ship_date)
     || ' for '
     || any_value(order_no)
-    || coalesce('; ' || any_value(skipped.invoice_no) || ' is missing among the invoices', '') as detail,
+    || coalesce('; ' || any_value(skipped.invoice_no) || ' is missing among the invoices', '')
+    || coalesce('; ' || any_value(missing_vouchers.ledger_move_no) || ' among the vouchers', '') as detail,
     sum(
         cast(ship_qty * unit_price_txn as decimal(18, 2))
         + cast(ship_qty * unit_price_txn * tax_rate as decimal(18, 2))
@@ -288,6 +290,7 @@ select
 from sent
 cross join last_day
 left join skipped on sent.shipment_no = skipped.shipment_no
+left join missing_vouchers on skipped.invoice_no = missing_vouchers.source_document
 where
     ship_qty > 0
     and (

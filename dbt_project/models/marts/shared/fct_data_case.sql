@@ -94,6 +94,8 @@ with
                 else 'doubtful_pair'
             end as case_kind,
             entity || ' ' || a || ' = ' || b as subject,
+            -- what only contradictions of documents have
+            cast(null as text) as cause_subject,
             case
                 entity
                 when 'customer'
@@ -168,6 +170,7 @@ select
     as data_case_key,
     case_kind,
     subject,
+    cause_subject,
     owner,
     safe_default,
     detail,

@@ -62,7 +62,8 @@ with
         select company_code, 'delivery', shipment_no, 'shipment', waybill_no, ship_date
         from {{ ref("fct_shipment") }}
         union all
-        -- an invoice follows the delivery it names, or else the order
+        -- an invoice follows the delivery it names, even where the line of the order is lost, or else the
+        -- order
         select
             invoices.company_code,
             case when invoices.shipment_no is null then 'sales_order' else 'delivery' end,
@@ -71,7 +72,7 @@ with
             invoices.invoice_no,
             invoices.invoice_date
         from sales_invoice_lines as invoices
-        inner join sales_order_lines as lines on invoices.sales_order_line_key = lines.sales_order_line_key
+        left join sales_order_lines as lines on invoices.sales_order_line_key = lines.sales_order_line_key
         union all
         select
             company_code,
@@ -107,7 +108,7 @@ with
             invoices.invoice_no,
             invoices.invoice_date
         from supplier_invoice_lines as invoices
-        inner join
+        left join
             purchase_order_lines as lines on invoices.purchase_order_line_key = lines.purchase_order_line_key
         union all
         select company_code, 'goods_receipt', receipt_no, 'quality_check', check_no, check_date

@@ -1,0 +1,363 @@
+"""Which of all findings have one cause: what identities cannot explain, and where documents contradict each other.
+
+An identity knows that two sides differ and by which documents; it can only say what the difference looks like. A
+contradiction (`marts.fct_data_case`) names what is wrong with one document. Both meet here: by the document or row they
+name, by the chain of documents (an order's currency shows in its deliveries, invoices and receipts), and, where only sums
+can be compared, by the amount to the cent. What fits two causes equally well is left on its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tieout.engine import relations
+
+if TYPE_CHECKING:
+    import duckdb
+
+CONTRADICTION = "documents_do_not_contradict"  # stands where findings of identities have their identity
+
+# So many documents of one identity that look alike are one broken rule and not so many broken documents.
+_ALIKE = 10
+# A finding with more source rows than this is about a sum: its rows do not say which of them is wrong.
+_PRECISE = 6
+_HOPS = 4  # order of a subsidiary, order, delivery, invoice, receipt
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_DOCUMENT = re.compile(r"[^\s,;:()]*\d{4}[^\s,;:()]*")
+# What a case is called after: the suspects that say most, the sums that say least last.
+_TELLING = (
+    "duplicate",
+    "cutoff",
+    "tax",
+    "missing_left",
+    "missing_right",
+    "mapping",
+    "rounding",
+    "amount",
+    "quantity",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one identity cannot explain of one document in one group, or what contradicts other documents in one.
+
+    Of a contradiction `identity` is CONTRADICTION, `suspect` its kind, `group_key` what its cause is about.
+    """
+
+    identity: str
+    group_key: str
+    document: str | None
+    suspect: str
+    amount: Decimal  # right less left and causes; of a contradiction what is at stake
+    unit: str
+    strong: bool
+    owner: str
+    evidence: tuple[str, ...]  # source/stream/record
+    mentions: tuple[str, ...] = ()  # other documents a contradiction names
+
+    @property
+    def is_contradiction(self) -> bool:
+        return self.identity == CONTRADICTION
+
+    @property
+    def names_document(self) -> bool:
+        """Whether the document is one that people quote: a day is none."""
+        return self.document is not None and not _DAY.fullmatch(self.document)
+
+    @property
+    def members(self) -> frozenset[str]:
+        """The customers, products, months it is about; of a contradiction what else it names."""
+        return frozenset(self.mentions if self.is_contradiction else self.group_key.split(" | "))
+
+    def anchors(self) -> set[str]:
+        """What two findings of one cause have in common."""
+        # without a document it is a sum over a group: a row that fits its amount may do so by chance
+        names = (
+            {f"row {name}" for name in self.evidence}
+            if self.document is not None and len(self.evidence) <= _PRECISE
+            else set()
+        )
+        if self.names_document:
+            names.add(f"document {self.document}")
+        if self.is_contradiction:
+            names.add(f"cause {self.suspect} {self.group_key}")
+        return names or {f"group {self.identity} {self.group_key} {self.document or ''}".rstrip()}
+
+
+@dataclass(frozen=True)
+class Root:
+    """Findings of one run that have one cause."""
+
+    findings: tuple[Finding, ...]
+    anchors: frozenset[str] = field(compare=False)
+
+    @property
+    def main(self) -> Finding:
+        """The finding the case is called after: a contradiction, or else of a document, in money, strong, the most telling
+        one, the largest."""
+        return min(
+            self.findings,
+            key=lambda it: (not it.is_contradiction, not it.names_document, len(it.unit) != 3, not it.strong,
+                            _rank(it.suspect), -abs(it.amount), it.identity, it.group_key, it.document or ""),
+        )  # fmt: skip
+
+    @property
+    def amount(self) -> Decimal:
+        """What it moves: of the identity it is called after all amounts that look alike; what only changed its place once."""
+        alike = [
+            it.amount
+            for it in self.findings
+            if (it.identity, it.suspect, it.unit) == (self.main.identity, self.main.suspect, self.main.unit)
+        ]
+        total = sum(alike, Decimal(0))
+        return total or max(alike)
+
+
+def findings(con: duckdb.DuckDBPyConnection) -> list[Finding]:
+    """Every unexplained amount of the identities as they stand in schema `tie`."""
+    rows = con.execute(
+        """select b.identity, b.group_key, b.items, r.unit, r.severity, b.owner
+        from tie.identity_break as b join tie.identity_result as r using (identity)
+        where b.cause = 'unexplained' and b.status = 'broken' order by all"""
+    ).fetchall()
+    return [
+        Finding(
+            identity, group_key, item["document"], item["suspect"], Decimal(item["amount"]), unit,
+            severity == "critical", owner, tuple(item["evidence"]),
+        )
+        for identity, group_key, items, unit, severity, owner in rows
+        for item in json.loads(items)
+    ]  # fmt: skip
+
+
+def contradictions(con: duckdb.DuckDBPyConnection) -> list[Finding]:
+    """Every document that contradicts others, as `marts.fct_data_case` names it; none where there is no such table."""
+    if "marts.fct_data_case" not in relations(con):
+        return []
+    rows = con.execute(
+        """select case_kind, cause_subject, subject, detail, coalesce(amount_txn, 0), coalesce(currency_code, ''), owner,
+            concat_ws('/', source_system, source_stream, source_record)
+        from marts.fct_data_case where cause_subject is not null order by all"""
+    ).fetchall()
+    return [
+        Finding(
+            CONTRADICTION, about, subject, kind, amount, unit, False, owner, (row,),
+            tuple(sorted(name for name in {*_DOCUMENT.findall(detail)} - {subject} if not _DAY.fullmatch(name))),
+        )
+        for kind, about, subject, detail, amount, unit, owner, row in rows
+    ]  # fmt: skip
+
+
+def roots(
+    found: Sequence[Finding], chains: Callable[[str], frozenset[str]] = lambda _: frozenset()
+) -> list[Root]:
+    """Findings grouped by cause: by common documents and rows, alike ones of one identity, chains, sums by their amount.
+
+    Args:
+        chains: The documents that led to one, and those it led to.
+    """
+    named: dict[str, list[int]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, item in enumerate(found):
+        if not item.is_contradiction:
+            alike[item.identity, item.suspect].append(place)
+        for name in item.anchors():
+            named[name].append(place)
+    for (identity, suspect), places in alike.items():
+        if len(places) >= _ALIKE:
+            named[f"alike {identity} {suspect}"] = places
+    groups = _Groups(found)
+    for places in named.values():
+        groups.join(places)
+    _follow_chains(groups, chains)
+    _attach_sums(groups)
+    anchors: dict[int, set[str]] = defaultdict(set)
+    for name, places in named.items():
+        for place in places:
+            anchors[place].add(name)
+    return [
+        Root(
+            tuple(found[place] for place in places), frozenset().union(*(anchors[place] for place in places))
+        )
+        for places in groups.all()
+    ]
+
+
+def chains(con: duckdb.DuckDBPyConnection) -> Callable[[str], frozenset[str]]:
+    """What `marts.fct_document_link` knows of one document: those that led to it and those it led to, never sideways."""
+    known = "marts.fct_document_link" in relations(con)
+
+    def reached(document: str, here: str, there: str) -> set[str]:
+        every, edge = {document}, {document}
+        for _ in range(_HOPS):
+            found = con.execute(
+                f"select distinct {there} from marts.fct_document_link where list_contains(?, {here})",
+                [sorted(edge)],
+            ).fetchall()
+            edge = {number for (number,) in found} - every
+            if not edge:
+                break
+            every |= edge
+        return every
+
+    def chain(document: str) -> frozenset[str]:
+        if not known:
+            return frozenset()
+        return frozenset(reached(document, "from_no", "to_no") | reached(document, "to_no", "from_no"))
+
+    return chain
+
+
+class _Groups:
+    """Findings that were joined so far (union-find)."""
+
+    def __init__(self, found: Sequence[Finding]) -> None:
+        self.found = found
+        self._parents = list(range(len(found)))
+
+    def top(self, place: int) -> int:
+        while self._parents[place] != place:
+            self._parents[place] = self._parents[self._parents[place]]
+            place = self._parents[place]
+        return place
+
+    def join(self, places: Iterable[int]) -> None:
+        first, *others = places
+        for place in others:
+            self._parents[self.top(place)] = self.top(first)
+
+    def all(self) -> list[list[int]]:
+        members: dict[int, list[int]] = defaultdict(list)
+        for place in range(len(self.found)):
+            members[self.top(place)].append(place)
+        return list(members.values())
+
+    def named(self) -> tuple[list[list[int]], list[list[int]]]:
+        """Those with a contradiction in them, which is their cause; and the others."""
+        every = self.all()
+        known = [group for group in every if any(self.found[place].is_contradiction for place in group)]
+        return known, [group for group in every if group not in known]
+
+
+def _follow_chains(groups: _Groups, chains: Callable[[str], frozenset[str]]) -> None:
+    """What an identity says of a document further up or down the chain of one that contradicts others.
+
+    Amounts in one currency have to fit to the cent, one by one or all that one identity says of the chain together; pieces
+    and other currencies cannot be held against them.
+    """
+    known, unknown = groups.named()
+    if not known or not unknown:
+        return
+    reach = [_reach(groups.found, group, chains) for group in known]
+    near: dict[int, list[list[int]]] = defaultdict(list)
+    for group in unknown:
+        items = [groups.found[place] for place in group]
+        documents = {item.document for item in items if item.names_document}
+        fits = [place for place, documented in enumerate(reach) if documents and documents <= documented]
+        for place in fits:
+            near[place].append(group)
+    takers: dict[int, list[int]] = defaultdict(list)  # of an unknown group: known ones whose amount it fits
+    for place, candidates in near.items():
+        stakes = _stakes(groups.found, known[place])
+        for fitting in _fitting(groups.found, candidates, stakes):
+            takers[fitting[0]].append(place)
+    for first, places in takers.items():
+        if len(places) == 1:
+            groups.join([known[places[0]][0], first])
+
+
+def _reach(
+    found: Sequence[Finding], group: list[int], chains: Callable[[str], frozenset[str]]
+) -> frozenset[str]:
+    """Every document in the chains of what contradicts others in a group."""
+    starts = {
+        name
+        for place in group
+        if found[place].is_contradiction
+        for name in (found[place].document, *found[place].mentions)
+        if name
+    }
+    return frozenset(starts).union(*(chains(name) for name in starts))
+
+
+def _stakes(found: Sequence[Finding], group: list[int]) -> dict[str, set[Decimal]]:
+    """By currency, what the contradictions of a group put at stake: each, and all together."""
+    amounts: dict[str, list[Decimal]] = defaultdict(list)
+    for place in group:
+        if found[place].is_contradiction and found[place].unit:
+            amounts[found[place].unit].append(abs(found[place].amount))
+    return {unit: {*each, sum(each, Decimal(0))} for unit, each in amounts.items()}
+
+
+def _fitting(
+    found: Sequence[Finding], candidates: list[list[int]], stakes: dict[str, set[Decimal]]
+) -> list[list[int]]:
+    """Those of the candidates whose amounts are what is at stake, or cannot be held against it."""
+    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for group in candidates:
+        for place in group:
+            sums[found[place].identity, found[place].unit] += found[place].amount
+
+    def fits(item: Finding) -> bool:
+        asked = stakes.get(item.unit)
+        return asked is None or abs(item.amount) in asked or abs(sums[item.identity, item.unit]) in asked
+
+    return [group for group in candidates if all(fits(found[place]) for place in group)]
+
+
+def _attach_sums(groups: _Groups) -> None:
+    """A sum of many rows that is off by just what one case is off, to the cent, shows that case.
+
+    What a case is off for the same customer, product or month counts before what it is off as a whole.
+    """
+    found = groups.found
+    cases, sums = [], []
+    for group in groups.all():
+        items = [found[place] for place in group]
+        (cases if any(item.names_document or item.is_contradiction for item in items) else sums).append(group)
+    whole: dict[tuple[Decimal, str], set[int]] = defaultdict(set)
+    of_member: dict[tuple[Decimal, str, str], set[int]] = defaultdict(set)
+    for head, group in enumerate(cases):
+        for (member, unit), amounts in _off(found, group).items():
+            for amount in amounts:
+                (whole[amount, unit] if member is None else of_member[amount, unit, member]).add(head)
+    for group in sums:
+        fits = [_showing(found[place], whole, of_member) for place in group]
+        common = frozenset.intersection(*fits)
+        if len(common) == 1:
+            groups.join([cases[next(iter(common))][0], group[0]])
+
+
+def _off(found: Sequence[Finding], group: list[int]) -> dict[tuple[str | None, str], set[Decimal]]:
+    """What a case is off, by member (None: any) and unit: each amount, and what looks alike in one identity together."""
+    off: dict[tuple[str | None, str], set[Decimal]] = defaultdict(set)
+    together: dict[tuple[str | None, str, str, str], Decimal] = defaultdict(Decimal)
+    for place in group:
+        item = found[place]
+        for member in (None, *item.members):
+            off[member, item.unit].add(abs(item.amount))
+            together[member, item.unit, item.identity, item.suspect] += item.amount
+    for (member, unit, _, _), amount in together.items():
+        off[member, unit].add(abs(amount))
+    return off
+
+
+def _showing(
+    item: Finding,
+    whole: dict[tuple[Decimal, str], set[int]],
+    of_member: dict[tuple[Decimal, str, str], set[int]],
+) -> frozenset[int]:
+    amount = abs(item.amount)
+    near = set().union(*(of_member.get((amount, item.unit, member), set()) for member in item.members))
+    return frozenset(near or whole.get((amount, item.unit), set()))
+
+
+def _rank(suspect: str) -> int:
+    return _TELLING.index(suspect) if suspect in _TELLING else len(_TELLING)

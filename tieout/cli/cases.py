@@ -33,8 +33,9 @@ def cases(
     tieout cases C1a2b3c4d             one case: documents, source rows, history, notes
     tieout cases C1a2b3c4d --note "asked the bank" --by 陈静
 
-    A case opens when a run finds something unexplained, follows it over all identities in which it shows, and closes
-    itself when no run finds it any more. Comes the same back, the same case opens again.
+    A case opens when a run finds something unexplained or a document that contradicts others, follows it along the chain of
+    documents over all identities in which it shows, and closes itself when no run finds it any more. Comes the same back, the
+    same case opens again.
     Exit code: 0 no case is open, or the case asked for is closed · 1 open · 3 the question cannot be answered.
     """
     from tieout.cli.errors import CommandError
@@ -66,6 +67,7 @@ def cases(
 
 def _list(listed: list[Case], owner: str | None) -> None:
     from tieout.cli.show import table
+    from tieout.tie.roots import CONTRADICTION
 
     if not listed:
         print(f"no case{f' of {owner}' if owner else ''} is open")
@@ -77,12 +79,11 @@ def _list(listed: list[Case], owner: str | None) -> None:
             "since",
             "runs",
             "owner",
-            "looks like",
+            "cause",
             "document",
             "amount",
             "unit",
             "shows in",
-            "identity",
         ],
         [
             (
@@ -91,12 +92,11 @@ def _list(listed: list[Case], owner: str | None) -> None:
                 f"{item.opened_at:%Y-%m-%d %H:%M}",
                 item.runs,
                 item.owner,
-                item.suspect,
+                cause(item),
                 item.document or "",
                 item.amount,
                 item.unit,
-                f"{len(item.identities)} identities, {item.groups} groups",
-                item.identity,
+                ", ".join(name for name in item.identities if name != CONTRADICTION) or "the documents alone",
             )
             for item in listed
         ],
@@ -107,13 +107,24 @@ def _list(listed: list[Case], owner: str | None) -> None:
     )
 
 
+def cause(item: Case) -> str:
+    """What a case is about, in both languages; what only looks so says so."""
+    from tieout.pages.words import CASE, SUSPECT, named
+    from tieout.tie.roots import CONTRADICTION
+
+    known = item.identity == CONTRADICTION
+    said = named(item.suspect, CASE if known else SUSPECT)
+    words = f"{said.zh} / {said.en}" if said.en else said.zh
+    return words if known else f"? {words}"
+
+
 def _show(con: duckdb.DuckDBPyConnection, here: Settings, case_id: str) -> None:
     from tieout.cli.show import heading, table, text
     from tieout.ingest.decisions import decisions
-    from tieout.tie.cases import NOTE, case, history, rows_of
+    from tieout.tie.cases import NOTE, case, contradicted, history, rows_of
 
     item = case(con, case_id)
-    heading(f"{item.case_id} · {item.state} · {item.suspect} · {item.document or item.identity}")
+    heading(f"{item.case_id} · {item.state} · {cause(item)} · {item.document or item.identity}")
     facts = {
         "amount": f"{text(item.amount)} {item.unit}",
         "owner": item.owner,
@@ -127,8 +138,13 @@ def _show(con: duckdb.DuckDBPyConnection, here: Settings, case_id: str) -> None:
         if value:
             print(f"  {name:<10} {value}")
     rows = rows_of(con, case_id)
+    said = contradicted(con, [row.evidence[0] for row in rows if row.is_contradiction])
+    if said:
+        heading(f"What the documents say: {len(said)}")
+        table(["document", "what contradicts", "at stake", "", "until then", "source row"], said[:40])
+    rows = [row for row in rows if not row.is_contradiction]
     if rows:
-        heading(f"What it is made of: {len(rows)}")
+        heading(f"Where it shows: {len(rows)}")
         table(
             ["identity", "group", "document", "looks like", "amount", "unit", "source rows (system/table/record)"],
             [

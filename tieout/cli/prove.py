@@ -191,6 +191,10 @@ def _scorecard(said: dict[str, Any], seconds: float) -> None:
     for rule, item in said["clean"].items():
         print(f"  ~ on clean data, and true: {item['alarms']} × {rule}: {item['why']}")
     print(
+        f"cases about one fault and no other: {said['cases_of_one_fault']}; faults told in one case and no other: "
+        f"{said['faults_told_in_one_case']}"
+    )
+    print(
         f"recall {said['recall']}, precision {said['precision']}, cause right {said['cause_right']}, not accounted for "
         f"{said['residual']}, false alarms {len(said['false_alarms'])}, control {said['control_recall']}, {seconds:.0f} s"
     )

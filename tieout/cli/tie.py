@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tieout.tie.results import IdentityResult
 
 MARK = {"holds": "✓", "explained": "≈", "broken": "✗"}
+_CAUSES = 8  # so that the whole company stays on one screen
 _CENT = Decimal("0.01")
 # In the order in which a company reads them.
 PROCESSES = {
@@ -159,6 +160,7 @@ def company_table(con: duckdb.DuckDBPyConnection, results: list[IdentityResult])
         )
         if len(broken) > 12:
             print(f"… and {len(broken) - 12} more: `tieout tie --all`")
+    _causes(con)
     made = rates(con)
     print(
         f"\ntie-out rate  {_percent(made.identities_tied, made.identities)} of identities"
@@ -167,6 +169,29 @@ def company_table(con: duckdb.DuckDBPyConnection, results: list[IdentityResult])
         f" · {_percent(made.value - made.value_off, made.value)} of value"
         f" ({text(made.value_off)} of {text(made.value.quantize(_CENT))} CNY unexplained)"
     )
+
+
+def _causes(con: duckdb.DuckDBPyConnection) -> None:
+    """What keeps the departments apart, by root cause: the largest, each with the document it is about."""
+    from tieout.cli.cases import cause
+    from tieout.cli.show import heading, table
+    from tieout.tie.cases import cases
+    from tieout.tie.roots import CONTRADICTION
+
+    found = cases(con)
+    if not found:
+        return
+    heading(f"Causes: {len(found)} open cases, the largest first (`tieout cases`)")
+    table(
+        ["case", "cause", "document", "amount", "unit", "owner", "since", "identities"],
+        [
+            (item.case_id, cause(item), item.document or "", item.amount, item.unit, item.owner,
+             f"{item.opened_at:%Y-%m-%d}", len({*item.identities} - {CONTRADICTION}))
+            for item in found[:_CAUSES]
+        ],
+    )  # fmt: skip
+    if len(found) > _CAUSES:
+        print(f"… and {len(found) - _CAUSES} more: `tieout cases`")
 
 
 def _in_cny(of: list[IdentityResult], off: dict[str, Decimal]) -> tuple[Decimal | None, Decimal | None]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
 # A row of a source: system, stream, record key, as `source_system`, `source_stream`, `source_record` say it.
 Place = tuple[str, str, str]
-Kind = Literal["quarantine", "control", "hold", "test", "check", "identity", "case"]
+Kind = Literal["quarantine", "control", "hold", "test", "check", "identity", "case", "root"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Finding:
     """One thing that is wrong, as a user reads it.
 
     `says` is what it names as the cause: a case's kind, a check's id, an identity with the cause or the suspect of the
-    amount. `rows` and `documents` are what it points at; `group` tells findings of one rule apart.
+    amount. `rows` and `documents` are what it points at; `group` tells findings of one rule apart. A `root` is no finding
+    of its own but what others have as their cause; `parts` names these.
     """
 
     kind: Kind
@@ -27,6 +28,7 @@ class Finding:
     amount: Decimal | None = None
     rows: frozenset[Place] = frozenset()
     documents: frozenset[str] = frozenset()
+    parts: frozenset[tuple[str, str]] = frozenset()  # rule and group
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
@@ -49,9 +51,11 @@ def beyond(found: list[Finding], clean: list[Finding]) -> list[Finding]:
         elif item.rows - was.rows or item.documents - was.documents or item.amount != was.amount:
             beyond_it = None if item.amount is None else item.amount - (was.amount or Decimal(0))
             new.append(
-                Finding(
-                    item.kind, item.rule, item.says, item.group, item.title, beyond_it,
-                    item.rows - was.rows, item.documents - was.documents,
+                replace(
+                    item,
+                    amount=beyond_it,
+                    rows=item.rows - was.rows,
+                    documents=item.documents - was.documents,
                 )
-            )  # fmt: skip
+            )
     return new

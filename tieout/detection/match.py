@@ -54,14 +54,36 @@ def matched(faults: Sequence[Fault], findings: Sequence[Finding]) -> list[Matche
     return [_matched(fault, showing, findings) for fault in showing]
 
 
-def unfounded(faults: Sequence[Fault], findings: Sequence[Finding]) -> list[Finding]:
-    """Findings that are about no fault that was planted, nor follow from one."""
+def unfounded(
+    faults: Sequence[Fault], findings: Sequence[Finding], roots: Sequence[Finding] = ()
+) -> list[Finding]:
+    """Findings that are about no fault that was planted, nor follow from one, nor have one that is about it as their cause."""
     kinds = {fault.kind for fault in faults}
+    caused = frozenset[tuple[str, str]]().union(
+        *(root.parts for root in roots if any(is_about(root, fault) for fault in faults))
+    )
     return [
         finding for finding in findings
         if not any(is_about(finding, fault) for fault in faults)
         and not any(followed_from(finding.says, kind) for kind in kinds)
+        and (finding.rule, finding.group) not in caused
     ]  # fmt: skip
+
+
+def causes(faults: Sequence[Fault], roots: Sequence[Finding]) -> tuple[list[int], list[int]]:
+    """How many faults each case is about, and how many cases each fault that shows in the data has.
+
+    A renamed field is left out: its batches are held, nothing of it comes to be compared.
+    """
+    asked = [
+        fault
+        for fault in faults
+        if fault.shows and not any(stream == EVERYTHING for _, stream, _ in fault.rows)
+    ]
+    return (
+        [sum(is_about(root, fault) for fault in asked) for root in roots],
+        [sum(is_about(root, fault) for root in roots) for fault in asked],
+    )
 
 
 def false_alarms(clean: Sequence[Finding], proof: Proof = lambda _: None) -> list[Finding]:

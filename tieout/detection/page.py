@@ -26,8 +26,10 @@ key, which the platform never reads.
   at its rows names only another one.
 - **Amount exact**: a finding with the right cause, or all of one rule together, states the amount at stake to the cent; asked of
   faults of which no later one has changed anything.
-- **Precision**: findings that point at a row or document of a planted fault, or are a named consequence of one (a stock that turns negative, a
-  control total), among all new ones.
+- **Precision**: findings that point at a row or document of a planted fault, belong to a case that does, or are a named consequence
+  of one (a stock that turns negative, a control total), among all new ones.
+- **Cases**: everything that has one cause is one case (`tieout cases`): about one planted fault and no other, and every fault in one
+  case and no other, is what a person who has to mend it wants. A renamed field is left out, its batches wait.
 - **Control**: the same findings against the key of another seed, which was never planted: what chance would find.
 
 The examination builds on where a refresh stops: a strong test that fails stops a real refresh, and what is behind it is
@@ -52,6 +54,8 @@ def measured(
         "cause_right": _percent(score.cause_accuracy),
         "residual": f"{score.residual:.2f}",
         "control_recall": _percent(score.control),
+        "cases_of_one_fault": "{} of {}".format(*score.cases_of_one),
+        "faults_told_in_one_case": "{} of {}".format(*score.faults_told_once),
         "goals": score.goals,
         "kinds": [
             {
@@ -74,6 +78,10 @@ def measured(
                 "found": item.detected,
                 "findings": item.findings,
                 "unfounded": [f"{one.kind} {one.rule}: {one.title}" for one in item.unfounded],
+                "cases": len(item.cases),
+                "cases_of_one_fault": item.cases.count(1),
+                "cases_of_none": item.cases.count(0),
+                "faults_told_in_one_case": f"{item.told.count(1)} of {len(item.told)}",
                 "control": f"{item.strangers_found} of {item.stranger_count}",
                 "seconds": round(item.seconds),
             }
@@ -119,6 +127,8 @@ def page(said: dict[str, Any]) -> str:
         lines.append(f"| {name} | {value} | {goal} | {holds[ok]} |")
     lines += [
         f"| precision | {said['precision']} | – | |",
+        f"| cases that are about one fault and no other | {said['cases_of_one_fault']} | – | |",
+        f"| faults that are told in one case and no other | {said['faults_told_in_one_case']} | – | |",
         f"| control: recall of what was never planted | {said['control_recall']} | near 0 | |",
         "\n## By kind\n",
         "| kind | planted | found | cause right | amount exact | not accounted for | said |\n|---|---:|---:|---:|---:|---:|---|",
@@ -132,13 +142,15 @@ def page(said: dict[str, Any]) -> str:
         )
     lines += [
         "\n## By trial\n",
-        "| trial | planted | of it covered by a later one | found | findings | of them pointing at nothing planted | control | seconds |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| trial | planted | of it covered by a later one | found | findings | of them pointing at nothing planted "
+        "| cases | about one fault | about none | faults told in one case | control | seconds |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for item in said["trials"]:
         lines.append(
             f"| {item['trial']} | {item['planted']} | {item['covered']} | {item['found']} | {item['findings']} "
-            f"| {len(item['unfounded'])} | {item['control']} | {item['seconds']} |"
+            f"| {len(item['unfounded'])} | {item['cases']} | {item['cases_of_one_fault']} | {item['cases_of_none']} "
+            f"| {item['faults_told_in_one_case']} | {item['control']} | {item['seconds']} |"
         )
     if said["short"]:
         lines += [

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from expectations.suite import CheckResult
+    from tieout.tie.roots import Root
     from tieout.transform.dbt import Node
 
 # Columns of a violating row that name a document people quote.
@@ -35,6 +36,31 @@ def findings(con: duckdb.DuckDBPyConnection, checks: Sequence[CheckResult]) -> l
     return [
         *_quarantined(con), *_controls(con), *_checks(con, checks), *_identities(con), *_cases(con)
     ]  # fmt: skip
+
+
+def roots(con: duckdb.DuckDBPyConnection) -> list[Finding]:
+    """What is wrong by its causes: each with the rows and documents it is known by, and the findings it stands behind."""
+    from tieout.tie import roots as tie
+
+    every = tie.roots([*tie.findings(con), *tie.contradictions(con)], tie.chains(con))
+    return [_root(root) for root in every]
+
+
+def _root(root: Root) -> Finding:
+    main = root.main
+    rows = (_place(name.removeprefix("row ")) for name in root.anchors if name.startswith("row "))
+    documents = {name.removeprefix("document ") for name in root.anchors if name.startswith("document ")}
+    parts = {
+        (item.suspect, f"{item.document} {' '.join(item.evidence[0].split('/', 2)[1:])}")
+        if item.is_contradiction
+        else (item.identity, item.group_key)
+        for item in root.findings
+    }
+    return Finding(
+        "root", main.identity, main.suspect if main.is_contradiction else f"{main.identity}:{main.suspect}",
+        f"{main.group_key} {main.document or ''}".rstrip(), f"{main.document or main.group_key}: {root.amount} {main.unit}",
+        root.amount, frozenset(filter(None, rows)), frozenset(documents), frozenset(parts),
+    )  # fmt: skip
 
 
 def held(batches: Iterable[tuple[str, str, str]]) -> list[Finding]:

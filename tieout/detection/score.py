@@ -10,7 +10,7 @@ from tieout.detection.clean import Proof
 from tieout.detection.expected import said_right
 from tieout.detection.finding import Finding, beyond
 from tieout.detection.key import Fault
-from tieout.detection.match import Matched, false_alarms, matched, unfounded
+from tieout.detection.match import Matched, causes, false_alarms, matched, unfounded
 
 CAUSE_GOAL = Decimal("0.95")
 
@@ -47,7 +47,11 @@ class KindScore:
 
 @dataclass(frozen=True)
 class TrialScore:
-    """One trial in figures. `covered`: faults that a later one took away again, so that nothing shows them."""
+    """One trial in figures. `covered`: faults that a later one took away again, so that nothing shows them.
+
+    `cases`: of every case beside those of the clean company, how many faults it is about. `told`: of every fault that reaches
+    the data, how many cases it has.
+    """
 
     name: str
     planted: int
@@ -58,6 +62,8 @@ class TrialScore:
     stranger_count: int
     strangers_found: int
     seconds: float
+    cases: tuple[int, ...] = ()
+    told: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,18 @@ class Score:
         return _share(found - sum(len(item.unfounded) for item in self.trials), found)
 
     @property
+    def cases_of_one(self) -> tuple[int, int]:
+        """How many cases are about one fault and no other, and how many cases there are."""
+        every = [faults for item in self.trials for faults in item.cases]
+        return every.count(1), len(every)
+
+    @property
+    def faults_told_once(self) -> tuple[int, int]:
+        """How many faults have one case and no other, and how many there are that reach the data."""
+        every = [cases for item in self.trials for cases in item.told]
+        return every.count(1), len(every)
+
+    @property
     def residual(self) -> Decimal:
         return sum((item.residual for item in self.kinds), Decimal(0))
 
@@ -118,7 +136,9 @@ def score(trials: Sequence[Trial], clean: Sequence[Finding], proof: Proof = lamb
     matches: list[tuple[str, Matched]] = []
     scored = []
     for trial in trials:
-        new = beyond(list(trial.found), list(clean))
+        new = beyond([item for item in trial.found if item.kind != "root"], list(clean))
+        roots = beyond([item for item in trial.found if item.kind == "root"], list(clean))
+        cases, told = causes(trial.faults, roots)
         found = matched(trial.faults, new)
         matches += [(trial.name, item) for item in found]
         taken = frozenset().union(*(fault.rows for fault in trial.faults))
@@ -126,14 +146,15 @@ def score(trials: Sequence[Trial], clean: Sequence[Finding], proof: Proof = lamb
         scored.append(
             TrialScore(
                 trial.name, len(trial.faults), len(trial.faults) - len(found), sum(item.detected for item in found),
-                len(new), tuple(unfounded(trial.faults, new)), len(strangers),
-                sum(item.detected for item in strangers), trial.seconds,
+                len(new), tuple(unfounded(trial.faults, new, roots)), len(strangers),
+                sum(item.detected for item in strangers), trial.seconds, tuple(cases), tuple(told),
             )
         )  # fmt: skip
     kinds = sorted({item.fault.kind for _, item in matches})
-    false = false_alarms(clean, proof)
+    alarming = [item for item in clean if item.kind != "root"]  # a case alarms by what it is made of
+    false = false_alarms(alarming, proof)
     alarms: dict[str, tuple[int, int]] = {}
-    for item in clean:
+    for item in alarming:
         if item not in false:
             count, proved = alarms.get(item.rule, (0, 0))
             alarms[item.rule] = (count + 1, proved + bool(proof(item)))

@@ -115,6 +115,7 @@ def run(settings: Settings, faults: list[Fault]) -> list[Finding]:
         record_checks(con, "R1", checks, now)
         record_identities(con, "R1", now)
         found += [*read.findings(con, checks), *read.tests(con, nodes, dbt.target(settings) / "compiled")]
+        found += read.roots(con)
     return found
 
 
@@ -161,6 +162,7 @@ def _finding(said: dict[str, Any]) -> Finding:
         None if amount is None else Decimal(amount),
         frozenset((source, stream, key) for source, stream, key in said["rows"]),
         frozenset(said["documents"]),
+        frozenset((rule, group) for rule, group in said["parts"]),
     )  # fmt: skip
 
 

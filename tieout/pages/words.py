@@ -139,6 +139,56 @@ SUSPECT = {
     "tax": Both("含税与不含税之差", "with tax against without"),
     "rounding": Both("尾差", "rounding"),
 }
+# Kinds of `marts.fct_data_case`: what documents contradict, and what else the data leaves open.
+CASE = {
+    "customer_under_the_code_of_another": Both(
+        "客户用了另一客户的编码", "customer under the code of another"
+    ),
+    "customer_under_two_codes": Both("同一客户两个编码", "customer under two codes"),
+    "order_under_another_customer": Both("订单挂错客户", "order under another customer"),
+    "order_in_another_currency": Both("订单币种错", "order in another currency"),
+    "order_taxed_at_another_rate": Both("订单税率错", "order taxed at another rate"),
+    "order_line_lost": Both("订单行丢失", "line of an order lost"),
+    "delivery_of_another_product": Both("发错产品", "another product delivered"),
+    "delivery_of_another_quantity": Both("发货数量不符", "another quantity delivered"),
+    "delivery_never_invoiced": Both("已出库未开票", "delivery never invoiced"),
+    "receipt_in_another_unit": Both("收货计量单位错", "goods received in another unit"),
+    "output_never_came_into_stock": Both("完工未入库", "output never came into stock"),
+    "invoice_came_twice": Both("发票重复", "invoice came twice"),
+    "invoice_without_voucher": Both("发票没有凭证", "invoice without voucher"),
+    "invoice_net_holds_gross": Both("未税金额填成含税", "net amount of an invoice holds tax"),
+    "invoice_amount_is_not_quantity_times_price": Both(
+        "发票金额不等于数量乘单价", "invoice is not quantity times price"
+    ),
+    "invoice_tax_off_by_rounding": Both("发票税额尾差", "tax of invoices rounded another way"),
+    "invoice_dated_before_its_delivery": Both("发票早于出库", "invoice before its delivery"),
+    "invoice_dated_into_another_month": Both("发票跨月", "invoice dated into another month"),
+    "invoice_keyed_in_after_the_close": Both("关账后补录发票", "invoice keyed in after the close"),
+    "payment_without_approval": Both("付款没有审批", "payment without approval"),
+    "payment_before_approval": Both("先付款后审批", "payment before approval"),
+    "supplier_invoice_paid_twice": Both("重复付款", "supplier invoice paid twice"),
+    "receipt_of_another_customer": Both("收款挂错客户", "receipt under another customer"),
+    "purchase_from_parent_at_another_rate": Both(
+        "公司间采购汇率错", "purchase from the parent at another rate"
+    ),
+    "refund_lost": Both("退款单丢失", "refund lost"),
+    "shop_order_not_in_voucher": Both("店铺订单未入凭证", "shop order not in the voucher"),
+    "shop_clock_was_wrong": Both("店铺系统时钟错", "clock of the shop was wrong"),
+    "stock_document_timed_in_utc": Both("库存单据按 UTC 记时", "stock document timed in UTC"),
+    "would_join_two_legal_entities": Both("合并会跨两个法人", "would join two legal entities"),
+    "doubtful_pair": Both("疑似重复", "doubtful pair"),
+    "decided_different_but_alike": Both("已判定不同但很像", "decided different but alike"),
+    "decided_same_with_two_codes": Both("已判定相同但信用代码不同", "decided the same with two credit codes"),
+    "decision_on_unknown_record": Both("对未知记录的决定", "decision on an unknown record"),
+    "decisions_contradict": Both("决定互相矛盾", "decisions contradict"),
+    "unit_not_convertible": Both("单位无法换算", "unit not convertible"),
+    "unit_of_a_product_changed": Both("产品单位变更", "unit of a product changed"),
+    "code_reused_for_another_thing": Both("编码被重用", "code reused for another thing"),
+    "no_exchange_rate": Both("缺汇率", "no exchange rate"),
+    "unmatched_member": Both("未对上主数据", "member not matched"),
+    "person_in_two_departments": Both("一人两个部门", "person in two departments"),
+    "organisation_moved_within_a_month": Both("部门月中调整", "department moved within a month"),
+}
 RULE = {
     "type": Both("类型不符", "type"),
     "required": Both("缺必填值", "required"),

@@ -1,7 +1,6 @@
 """The life of a break: one case for one root cause, over all identities and groups in which it shows, from run to run.
 
-What an identity cannot explain is kept document by document. Findings that name the same document or the same source
-row have one cause: they are one case. A case keeps its id as long as any of its documents or rows comes back, so it
+Which findings have one cause is found in `tieout.tie.roots`. A case keeps its id as long as any of its documents or rows comes back, so it
 ages, changes its amount, closes itself when no run finds it any more, and opens again as the same case. All of that
 is read from the history (`ops.tie_case_run`, one row per run and case); nothing has to be closed by hand.
 """
@@ -11,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -166,6 +165,23 @@ def rows_of(con: duckdb.DuckDBPyConnection, case_id: str) -> list[Finding]:
             [case_id],
         ).fetchall()
     ]
+
+
+def contradicted(con: duckdb.DuckDBPyConnection, rows: Sequence[str]) -> list[tuple]:
+    """What the documents of a case contradict: subject, detail, amount, currency, what is done until then, source row.
+
+    Args:
+        rows: Their source rows, as `system/stream/record`.
+    """
+    if not rows:
+        return []
+    return con.execute(
+        """select subject, detail, amount_txn, currency_code, safe_default,
+            concat_ws('/', source_system, source_stream, source_record) as place
+        from marts.fct_data_case
+        where cause_subject is not null and list_contains(?, place) order by amount_txn desc nulls last, subject""",
+        [list(rows)],
+    ).fetchall()
 
 
 def _case_id(anchors: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from tieout.engine import connect
 pytestmark = [pytest.mark.company]
 
 
+@pytest.mark.nightly  # in small, with every order and kill: tests/warehouse/test_replay.py and test_load.py
 def test_every_order_and_every_kill_gives_the_tables_that_are_held(company):
     done = company.run("prove", "replay", "--raw-only")
 

@@ -126,6 +126,41 @@ def test_a_case_lives_from_its_first_run_to_the_first_that_does_not_find_it(book
     ]  # fmt: skip
 
 
+def contradiction(order: str, amount: str, kind: str = "order_in_another_currency") -> str:
+    return f"""create schema if not exists marts; create or replace table marts.fct_data_case as
+        select '{kind}' as case_kind, '{order}' as subject, '{order}' as cause_subject, 'sales' as owner,
+            'order: USD, its invoice: CNY' as detail, {amount}::decimal(18, 2) as amount_txn, 'CNY' as currency_code,
+            'counts as the order says' as safe_default, 'erp' as source_system, 'line' as source_stream,
+            '{order}' as source_record"""
+
+
+def test_a_break_whose_cause_comes_to_be_known_stays_the_same_case_and_gets_its_name(books):
+    books.keep(A="100", B="60")
+    [unknown] = books.run()
+    assert (unknown.suspect, unknown.owner) == ("amount", "logistics")
+
+    # the order that led to shipment B contradicts its invoice, by just what is missing
+    books.con.execute(contradiction("XS1", "40.00"))
+    books.con.execute(
+        "create table marts.fct_document_link as select 'XS1' as from_no, 'B' as to_no union all select 'XS2', 'A'"
+    )
+    [known] = books.run()
+    assert (known.case_id, known.opened_run, known.runs) == (unknown.case_id, "r01", 2)
+    assert (known.suspect, known.document, known.owner) == ("order_in_another_currency", "XS1", "sales")
+    assert (known.amount, known.unit) == (Decimal("40.00"), "CNY")
+    rows = cases.rows_of(books.con, known.case_id)
+    assert {row.document for row in rows} == {"XS1", "B"}
+    [said] = cases.contradicted(books.con, [row.evidence[0] for row in rows if row.is_contradiction])
+    assert said[:2] == ("XS1", "order: USD, its invoice: CNY")
+
+    # both mended: closed; the order alone still wrong: open without any identity
+    books.keep(A="100", B="100")
+    [alone] = books.run()
+    assert (alone.case_id, alone.groups) == (unknown.case_id, 1)
+    books.con.execute("delete from marts.fct_data_case")
+    assert books.run() == []
+
+
 def test_two_causes_are_two_cases_and_name_their_own_rows(books):
     books.keep(A=None, B="60", C="100")
 
@@ -184,6 +219,17 @@ def test_the_command_shows_the_case_keeps_notes_and_answers_with_its_exit_code(t
     said = CliRunner().invoke(app, ["cases"])
     assert said.exit_code == 1 and item.case_id in said.stdout and "-100.00" in said.stdout
 
+    books = Books.__new__(Books)
+    books.con, books.runs = duckdb.connect(str(tmp_path / "warehouse.duckdb")), 1
+    books.con.execute(contradiction("A", "100.00", "delivery_never_invoiced"))
+    [named] = books.run()
+    books.con.close()
+    assert named.case_id == item.case_id
+    said = CliRunner().invoke(app, ["cases"])
+    assert "已出库未开票 / delivery never invoiced" in " ".join(said.stdout.split())
+    shown = CliRunner().invoke(app, ["cases", item.case_id])
+    assert "order: USD, its invoice: CNY" in shown.stdout and "wms/move/A" in shown.stdout
+
     lacking = CliRunner().invoke(app, ["cases", item.case_id, "--note", "asked the warehouse"])
     assert "Nothing was written" in str(lacking.exception) and not (tmp_path / "landing").exists()
     noted = CliRunner().invoke(app, ["cases", item.case_id, "--note", "asked the warehouse", "--by", "陈静"])
@@ -194,7 +240,8 @@ def test_the_command_shows_the_case_keeps_notes_and_answers_with_its_exit_code(t
     )
 
     books = Books.__new__(Books)
-    books.con, books.runs = duckdb.connect(str(tmp_path / "warehouse.duckdb")), 1
+    books.con, books.runs = duckdb.connect(str(tmp_path / "warehouse.duckdb")), 2
+    books.con.execute("delete from marts.fct_data_case")
     books.keep(A="100", B="100")
     assert books.run() == []
     books.con.close()

@@ -67,7 +67,6 @@ def cases(
 
 def _list(listed: list[Case], owner: str | None) -> None:
     from tieout.cli.show import table
-    from tieout.tie.roots import CONTRADICTION
 
     if not listed:
         print(f"no case{f' of {owner}' if owner else ''} is open")
@@ -96,7 +95,7 @@ def _list(listed: list[Case], owner: str | None) -> None:
                 item.document or "",
                 item.amount,
                 item.unit,
-                ", ".join(name for name in item.identities if name != CONTRADICTION) or "the documents alone",
+                _shows_in(item),
             )
             for item in listed
         ],
@@ -105,6 +104,12 @@ def _list(listed: list[Case], owner: str | None) -> None:
     print(
         f"\n{open_ones} open, {len(listed) - open_ones} closed. `tieout cases CASE` shows rows and history."
     )
+
+
+def _shows_in(item: Case) -> str:
+    from tieout.tie.roots import CONTRADICTION
+
+    return ", ".join(name for name in item.identities if name != CONTRADICTION) or "the documents alone"
 
 
 def cause(item: Case) -> str:
@@ -132,7 +137,7 @@ def _show(con: duckdb.DuckDBPyConnection, here: Settings, case_id: str) -> None:
         "last seen": f"{text(item.seen_at)} UTC, run {item.seen_run}, {item.runs} runs in all",
         "closed": f"{text(item.closed_at)} UTC, run {item.closed_run}" if item.closed_at else "",
         "reopened": f"{item.reopened} times" if item.reopened else "",
-        "shows in": ", ".join(item.identities),
+        "shows in": _shows_in(item),
     }
     for name, value in facts.items():
         if value:

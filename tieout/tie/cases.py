@@ -87,7 +87,7 @@ def _write(
     con.execute(
         "insert into ops.tie_case_run values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            run_id, case_id, checked_at, main.suspect, main.identity, main.document, main.owner, whole.amount,
+            run_id, case_id, checked_at, main.suspect, main.identity, main.about, main.owner, whole.amount,
             main.unit, len({(item.identity, item.group_key) for item in whole.findings}),
             json.dumps(sorted({item.identity for item in whole.findings})),
             json.dumps(sorted(whole.anchors)[:_ANCHORS], ensure_ascii=False),
@@ -179,8 +179,8 @@ def contradicted(con: duckdb.DuckDBPyConnection, rows: Sequence[str]) -> list[tu
         """select subject, detail, amount_txn, currency_code, safe_default,
             concat_ws('/', source_system, source_stream, source_record) as place
         from marts.fct_data_case
-        where cause_subject is not null and list_contains(?, place) order by amount_txn desc nulls last, subject""",
-        [list(rows)],
+        where cause_subject is not null and list_contains(from_json(?, '["VARCHAR"]'), place) order by amount_txn desc nulls last, subject""",
+        [json.dumps(list(rows))],
     ).fetchall()
 
 

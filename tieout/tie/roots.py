@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ from tieout.engine import relations
 if TYPE_CHECKING:
     import duckdb
 
+# Of documents, those that led to each and those it led to, itself among them.
+Chains = Callable[[Collection[str]], Mapping[str, frozenset[str]]]
 CONTRADICTION = "documents_do_not_contradict"  # stands where findings of identities have their identity
 
 # So many documents of one identity that look alike are one broken rule and not so many broken documents.
@@ -70,6 +72,11 @@ class Finding:
     def names_document(self) -> bool:
         """Whether the document is one that people quote: a day is none."""
         return self.document is not None and not _DAY.fullmatch(self.document)
+
+    @property
+    def about(self) -> str | None:
+        """The document, or what all documents of one contradiction have in common: a customer's code, a system."""
+        return self.group_key if self.is_contradiction else self.document
 
     @property
     def members(self) -> frozenset[str]:
@@ -155,13 +162,11 @@ def contradictions(con: duckdb.DuckDBPyConnection) -> list[Finding]:
     ]  # fmt: skip
 
 
-def roots(
-    found: Sequence[Finding], chains: Callable[[str], frozenset[str]] = lambda _: frozenset()
-) -> list[Root]:
+def roots(found: Sequence[Finding], chains: Chains) -> list[Root]:
     """Findings grouped by cause: by common documents and rows, alike ones of one identity, chains, sums by their amount.
 
     Args:
-        chains: The documents that led to one, and those it led to.
+        chains: Of documents, those that led to each and those it led to; asked once.
     """
     named: dict[str, list[int]] = defaultdict(list)
     alike: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -190,27 +195,36 @@ def roots(
     ]
 
 
-def chains(con: duckdb.DuckDBPyConnection) -> Callable[[str], frozenset[str]]:
-    """What `marts.fct_document_link` knows of one document: those that led to it and those it led to, never sideways."""
+def chains(con: duckdb.DuckDBPyConnection) -> Chains:
+    """What `marts.fct_document_link` knows of documents: those that led to each and those it led to, never sideways."""
     known = "marts.fct_document_link" in relations(con)
 
-    def reached(document: str, here: str, there: str) -> set[str]:
-        every, edge = {document}, {document}
+    def reached(documents: Sequence[str], here: str, there: str) -> set[tuple[str, str]]:
+        every = edge = {(document, document) for document in documents}
         for _ in range(_HOPS):
+            # as JSON: lists of parameters make DuckDB import pandas, which costs more than all of this
             found = con.execute(
-                f"select distinct {there} from marts.fct_document_link where list_contains(?, {here})",
-                [sorted(edge)],
+                f"""select distinct edge.pair[1], links.{there}
+                from (select unnest(from_json(?, '[["VARCHAR"]]')) as pair) as edge
+                join marts.fct_document_link as links on edge.pair[2] = links.{here}""",
+                [json.dumps(sorted(edge))],
             ).fetchall()
-            edge = {number for (number,) in found} - every
+            edge = set(found) - every
             if not edge:
                 break
-            every |= edge
+            every = every | edge
         return every
 
-    def chain(document: str) -> frozenset[str]:
-        if not known:
-            return frozenset()
-        return frozenset(reached(document, "from_no", "to_no") | reached(document, "to_no", "from_no"))
+    def chain(documents: Collection[str]) -> dict[str, frozenset[str]]:
+        asked = sorted(documents)
+        chained: dict[str, set[str]] = {document: {document} for document in asked}
+        if known and asked:
+            for start, document in (
+                *reached(asked, "from_no", "to_no"),
+                *reached(asked, "to_no", "from_no"),
+            ):
+                chained[start].add(document)
+        return {start: frozenset(every) for start, every in chained.items()}
 
     return chain
 
@@ -246,7 +260,7 @@ class _Groups:
         return known, [group for group in every if group not in known]
 
 
-def _follow_chains(groups: _Groups, chains: Callable[[str], frozenset[str]]) -> None:
+def _follow_chains(groups: _Groups, chains: Chains) -> None:
     """What an identity says of a document further up or down the chain of one that contradicts others.
 
     Amounts in one currency have to fit to the cent, one by one or all that one identity says of the chain together; pieces
@@ -255,7 +269,9 @@ def _follow_chains(groups: _Groups, chains: Callable[[str], frozenset[str]]) -> 
     known, unknown = groups.named()
     if not known or not unknown:
         return
-    reach = [_reach(groups.found, group, chains) for group in known]
+    starts = [_documents(groups.found, group) for group in known]
+    chained = chains(frozenset().union(*starts))
+    reach = [frozenset().union(*(chained[name] for name in names)) for names in starts]
     near: dict[int, list[list[int]]] = defaultdict(list)
     for group in unknown:
         items = [groups.found[place] for place in group]
@@ -273,18 +289,10 @@ def _follow_chains(groups: _Groups, chains: Callable[[str], frozenset[str]]) -> 
             groups.join([known[places[0]][0], first])
 
 
-def _reach(
-    found: Sequence[Finding], group: list[int], chains: Callable[[str], frozenset[str]]
-) -> frozenset[str]:
-    """Every document in the chains of what contradicts others in a group."""
-    starts = {
-        name
-        for place in group
-        if found[place].is_contradiction
-        for name in (found[place].document, *found[place].mentions)
-        if name
-    }
-    return frozenset(starts).union(*(chains(name) for name in starts))
+def _documents(found: Sequence[Finding], group: list[int]) -> frozenset[str]:
+    """What the contradictions of a group name."""
+    named = [found[place] for place in group if found[place].is_contradiction]
+    return frozenset(name for item in named for name in (item.document, *item.mentions) if name)
 
 
 def _stakes(found: Sequence[Finding], group: list[int]) -> dict[str, set[Decimal]]:

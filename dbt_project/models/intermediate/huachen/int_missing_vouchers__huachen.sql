@@ -1,3 +1,4 @@
+{{ config(materialized="view") }}
 -- Vouchers are numbered in the order of the documents they are made of: where one number is missing between
 -- the
 -- vouchers of two documents that are themselves one number apart, the voucher was that document's.

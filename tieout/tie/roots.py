@@ -12,11 +12,12 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tieout.engine import relations
+from tieout.tie.sums import Sums
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,6 +30,8 @@ CONTRADICTION = "documents_do_not_contradict"  # stands where findings of identi
 _ALIKE = 10
 # A finding with more source rows than this is about a sum: its rows do not say which of them is wrong.
 _PRECISE = 6
+# Of VAT: identities count net, contradictions speak of whole documents.
+_TAX_RATES = tuple(map(Decimal, ("0", "0.13", "0.09", "0.06", "0.05", "0.03", "0.01")))
 _HOPS = 4  # order of a subsidiary, order, delivery, invoice, receipt
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _DOCUMENT = re.compile(r"[^\s,;:()]*\d{4}[^\s,;:()]*")
@@ -72,6 +75,11 @@ class Finding:
     def names_document(self) -> bool:
         """Whether the document is one that people quote: a day is none."""
         return self.document is not None and not _DAY.fullmatch(self.document)
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether it is off as a whole and no document of it is known."""
+        return not (self.is_contradiction or self.document)
 
     @property
     def about(self) -> str | None:
@@ -168,31 +176,49 @@ def roots(found: Sequence[Finding], chains: Chains) -> list[Root]:
     Args:
         chains: Of documents, those that led to each and those it led to; asked once.
     """
+    groups = _Groups(found)
     named: dict[str, list[int]] = defaultdict(list)
     alike: dict[tuple[str, str], list[int]] = defaultdict(list)
     for place, item in enumerate(found):
+        if item.is_sum:
+            continue
         if not item.is_contradiction:
             alike[item.identity, item.suspect].append(place)
         for name in item.anchors():
             named[name].append(place)
-    for (identity, suspect), places in alike.items():
-        if len(places) >= _ALIKE:
-            named[f"alike {identity} {suspect}"] = places
-    groups = _Groups(found)
+    _join_alike(groups, alike, named)
     for places in named.values():
         groups.join(places)
     _follow_chains(groups, chains)
     _attach_sums(groups)
+    alike.clear()
+    for group in groups.all():
+        first = group[0]
+        if groups.found[first].is_sum:  # it showed no case
+            named[f"group {groups.found[first].identity} {groups.found[first].group_key}"].append(first)
+            alike[groups.found[first].identity, groups.found[first].suspect].append(first)
+    _join_alike(groups, alike, named)
     anchors: dict[int, set[str]] = defaultdict(set)
     for name, places in named.items():
         for place in places:
             anchors[place].add(name)
     return [
         Root(
-            tuple(found[place] for place in places), frozenset().union(*(anchors[place] for place in places))
+            tuple(groups.found[place] for place in places),
+            frozenset().union(*(anchors[place] for place in places)),
         )
         for places in groups.all()
     ]
+
+
+def _join_alike(
+    groups: _Groups, alike: Mapping[tuple[str, str], list[int]], named: dict[str, list[int]]
+) -> None:
+    """Many that look alike in one identity are one cause, which has a name of its own."""
+    for (identity, suspect), places in alike.items():
+        if len(places) >= _ALIKE:
+            named[f"alike {identity} {suspect}"] = places
+            groups.join(places)
 
 
 def chains(con: duckdb.DuckDBPyConnection) -> Chains:
@@ -233,7 +259,8 @@ class _Groups:
     """Findings that were joined so far (union-find)."""
 
     def __init__(self, found: Sequence[Finding]) -> None:
-        self.found = found
+        self.found = list(found)
+        self._dropped: set[int] = set()
         self._parents = list(range(len(found)))
 
     def top(self, place: int) -> int:
@@ -247,10 +274,18 @@ class _Groups:
         for place in others:
             self._parents[self.top(place)] = self.top(first)
 
+    def split(self, place: int, parts: Sequence[tuple[int, Decimal]]) -> None:
+        """Give each of several groups, named by one of its findings, its part of the amount of a finding."""
+        for other, amount in parts:
+            self.found.append(replace(self.found[place], amount=amount))
+            self._parents.append(self.top(other))
+        self._dropped.add(place)
+
     def all(self) -> list[list[int]]:
         members: dict[int, list[int]] = defaultdict(list)
         for place in range(len(self.found)):
-            members[self.top(place)].append(place)
+            if place not in self._dropped:
+                members[self.top(place)].append(place)
         return list(members.values())
 
     def named(self) -> tuple[list[list[int]], list[list[int]]]:
@@ -264,7 +299,7 @@ def _follow_chains(groups: _Groups, chains: Chains) -> None:
     """What an identity says of a document further up or down the chain of one that contradicts others.
 
     Amounts in one currency have to fit to the cent, one by one or all that one identity says of the chain together; pieces
-    and other currencies cannot be held against them.
+    and other currencies cannot be held against them, and what a contradiction names itself needs no amount.
     """
     known, unknown = groups.named()
     if not known or not unknown:
@@ -276,9 +311,15 @@ def _follow_chains(groups: _Groups, chains: Chains) -> None:
     for group in unknown:
         items = [groups.found[place] for place in group]
         documents = {item.document for item in items if item.names_document}
-        fits = [place for place, documented in enumerate(reach) if documents and documents <= documented]
-        for place in fits:
-            near[place].append(group)
+        if not documents:
+            continue
+        naming = [place for place, names in enumerate(starts) if documents <= names]
+        if len(naming) == 1:
+            groups.join([known[naming[0]][0], group[0]])
+            continue
+        for place, documented in enumerate(reach):
+            if documents <= documented:
+                near[place].append(group)
     takers: dict[int, list[int]] = defaultdict(list)  # of an unknown group: known ones whose amount it fits
     for place, candidates in near.items():
         stakes = _stakes(groups.found, known[place])
@@ -296,12 +337,19 @@ def _documents(found: Sequence[Finding], group: list[int]) -> frozenset[str]:
 
 
 def _stakes(found: Sequence[Finding], group: list[int]) -> dict[str, set[Decimal]]:
-    """By currency, what the contradictions of a group put at stake: each, and all together."""
+    """By currency, what the contradictions of a group put at stake: each, and all together, as it is and without tax."""
     amounts: dict[str, list[Decimal]] = defaultdict(list)
     for place in group:
         if found[place].is_contradiction and found[place].unit:
             amounts[found[place].unit].append(abs(found[place].amount))
-    return {unit: {*each, sum(each, Decimal(0))} for unit, each in amounts.items()}
+    return {
+        unit: {
+            (gross / (1 + rate)).quantize(gross) if rate else gross
+            for gross in (*each, sum(each, Decimal(0)))
+            for rate in _TAX_RATES
+        }
+        for unit, each in amounts.items()
+    }
 
 
 def _fitting(
@@ -321,50 +369,12 @@ def _fitting(
 
 
 def _attach_sums(groups: _Groups) -> None:
-    """A sum of many rows that is off by just what one case is off, to the cent, shows that case.
-
-    What a case is off for the same customer, product or month counts before what it is off as a whole.
-    """
-    found = groups.found
-    cases, sums = [], []
-    for group in groups.all():
-        items = [found[place] for place in group]
-        (cases if any(item.names_document or item.is_contradiction for item in items) else sums).append(group)
-    whole: dict[tuple[Decimal, str], set[int]] = defaultdict(set)
-    of_member: dict[tuple[Decimal, str, str], set[int]] = defaultdict(set)
-    for head, group in enumerate(cases):
-        for (member, unit), amounts in _off(found, group).items():
-            for amount in amounts:
-                (whole[amount, unit] if member is None else of_member[amount, unit, member]).add(head)
-    for group in sums:
-        fits = [_showing(found[place], whole, of_member) for place in group]
-        common = frozenset.intersection(*fits)
-        if len(common) == 1:
-            groups.join([cases[next(iter(common))][0], group[0]])
-
-
-def _off(found: Sequence[Finding], group: list[int]) -> dict[tuple[str | None, str], set[Decimal]]:
-    """What a case is off, by member (None: any) and unit: each amount, and what looks alike in one identity together."""
-    off: dict[tuple[str | None, str], set[Decimal]] = defaultdict(set)
-    together: dict[tuple[str | None, str, str, str], Decimal] = defaultdict(Decimal)
-    for place in group:
-        item = found[place]
-        for member in (None, *item.members):
-            off[member, item.unit].add(abs(item.amount))
-            together[member, item.unit, item.identity, item.suspect] += item.amount
-    for (member, unit, _, _), amount in together.items():
-        off[member, unit].add(abs(amount))
-    return off
-
-
-def _showing(
-    item: Finding,
-    whole: dict[tuple[Decimal, str], set[int]],
-    of_member: dict[tuple[Decimal, str, str], set[int]],
-) -> frozenset[int]:
-    amount = abs(item.amount)
-    near = set().union(*(of_member.get((amount, item.unit, member), set()) for member in item.members))
-    return frozenset(near or whole.get((amount, item.unit), set()))
+    """Each sum goes to the case it shows; one that is several cases together is parted among them."""
+    cases = [group for group in groups.all() if not groups.found[group[0]].is_sum]
+    known = Sums([[groups.found[place] for place in group] for group in cases], groups.found)
+    for place, item in enumerate(list(groups.found)):
+        if item.is_sum and (parts := known.parts(item)):
+            groups.split(place, [(cases[case][0], amount) for case, amount in parts])
 
 
 def _rank(suspect: str) -> int:

@@ -1,7 +1,7 @@
 {{ config(materialized="view") }}
--- Vouchers are numbered in the order of the documents they are made of: where one number is missing between
--- the
--- vouchers of two documents that are themselves one number apart, the voucher was that document's.
+-- Vouchers are numbered in the order of the documents they are made of: a number that is missing was that of
+-- the document after the one before it, or before the one after it. One row per missing number and document
+-- it can have been of; whoever reads it knows which documents have no voucher.
 with
 
     vouchers as (
@@ -10,7 +10,9 @@ with
             source_book,
             voucher_word || '-' || strftime(entry_date, '%Y%m') as series,
             voucher_no,
-            any_value(source_document) as source_document
+            regexp_extract(
+                coalesce(any_value(source_document), ''), '^(.*?)([0-9]{4})$', ['kind', 'place']
+            ) as document
         from {{ ref("stg_hc_kingdee__gl_voucher_lines") }}
         group by all
 
@@ -21,19 +23,32 @@ with
         select
             series,
             voucher_no,
+            document,
             lag(voucher_no) over numbering as voucher_before,
-            regexp_extract(source_document, '^(.*?)(\d{4})$', ['kind', 'place']) as here,
-            regexp_extract(lag(source_document) over numbering, '^(.*?)(\d{4})$', ['kind', 'place']) as before
+            lag(document) over numbering as document_before
         from vouchers
         window numbering as (partition by source_book, series order by voucher_no)
+        qualify voucher_no > voucher_before + 1
+
+    ),
+
+    told as (
+
+        select
+            series,
+            voucher_before + 1 as voucher_no,
+            document_before.kind as kind,
+            try_cast(document_before.place as integer) + 1 as place
+        from neighbours
+        union
+        select series, voucher_no - 1, document.kind, try_cast(document.place as integer) - 1
+        from neighbours
 
     )
 
 select
-    series || '-' || lpad(cast(voucher_no - 1 as text), 4, '0') as ledger_move_no,
-    here.kind || lpad(cast(cast(here.place as integer) - 1 as text), 4, '0') as source_document
-from neighbours
-where
-    voucher_no = voucher_before + 2
-    and here.kind = before.kind
-    and try_cast(here.place as integer) = try_cast(before.place as integer) + 2
+    series || '-' || lpad(cast(voucher_no as text), 4, '0') as ledger_move_no,
+    kind || lpad(cast(place as text), 4, '0') as source_document
+from told
+where place > 0
+qualify count(*) over (partition by kind, place) = 1

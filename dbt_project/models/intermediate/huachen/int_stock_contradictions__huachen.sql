@@ -241,7 +241,12 @@ select
     order_no as subject,
     'sales' as owner,
     'the delivery stays, without a price' as safe_default,
-    shipment_no || ' delivers line ' || order_line_no || ', which the order does not have' as detail,
+    shipment_no
+    || ' delivers '
+    || order_no
+    || '-'
+    || lpad(cast(order_line_no as text), 4, '0')
+    || ', a line the order does not have' as detail,
     sum(invoice_amount_txn) as amount_txn,
     '{{ var("reporting_currency") }}' as currency_code,
     'hc_u8' as source_system,

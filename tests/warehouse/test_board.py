@@ -23,7 +23,7 @@ from tieout.metrics.answer import answer
 from tieout.pages.board import page, reason_in_chinese, write_board
 from tieout.pages.words import figure
 from tieout.strict import from_yaml
-from tieout.tie import generate, results
+from tieout.tie import cases, generate, results
 from tieout.tie.certificate import Certificate, issue
 from tieout.tie.claims import Claim
 from tieout.tie.verdict import verdict
@@ -430,6 +430,32 @@ def test_every_identity_is_on_the_page_with_its_figures(warehouse, tmp_path):
         assert "物流" in row[1] and "财务" in row[1]
 
 
+def test_open_cases_are_on_the_page_by_their_cause_and_nobody_is_named(warehouse, tmp_path):
+    assert "根因" not in written(warehouse, tmp_path).text
+    warehouse.con.execute(
+        "insert into raw_tms.driver__history select * replace ('王小明' as driver_name) from raw_tms.driver__history limit 1"
+    )
+    warehouse.book("fct_shipped", "C1", "7.25", "ORD7")
+    warehouse.book("fct_shipped", "C2", "3.00", "王小明")
+    warehouse.tie()
+    warehouse.con.execute(
+        """create table marts.fct_data_case as select 'delivery_never_invoiced' as case_kind, 'ORD7' as subject,
+            'ORD7' as cause_subject, 'finance' as owner, 'sent' as detail, 7.25::decimal(18, 2) as amount_txn,
+            'CNY' as currency_code, 'tms' as source_system, 'waybill' as source_stream, '9' as source_record"""
+    )
+    cases.record(warehouse.con, RUN, NOW)
+
+    board = written(warehouse, tmp_path)
+
+    head, known, unknown = board.rows("cause-table")
+    assert "已出库未开票" in known[0] and "像是" not in known[0]
+    assert (known[1], amount(known[2])) == ("ORD7", Decimal("7.25"))
+    assert "财务" in known[3] and "发货等于开票" in known[5]
+    assert "像是：右侧缺单据" in unknown[0] and "物流" in unknown[3]
+    assert (unknown[1], amount(unknown[2])) == ("•••", Decimal("-3.00"))
+    assert "2 个未了结的案件" in board.said("causes") and len(head) == 6
+
+
 def test_a_bridge_on_the_page_adds_up(warehouse, tmp_path):
     warehouse.book("fct_shipped", "C1", "7.25", "B")
     warehouse.book("fct_draft", "C1", "7.00", "B")
@@ -752,7 +778,7 @@ def test_the_page_is_made_of_values_only():
     from tieout.pages.content import Board
     from tieout.pages.words import Clock
 
-    board = Board(None, None, None, None, (), None, (), (), (), 0, (), (), ())
+    board = Board(None, None, None, None, (), None, (), (), 0, (), (), 0, (), (), ())
 
     assert Page(page(board, Clock(set()), NOW)).said("verdict") == "这里还没有数据"
     assert json.dumps(figure(Decimal("1")))  # figures are plain text

@@ -20,16 +20,19 @@ from tieout.ingest.status import Quarantined, open_quarantine
 from tieout.metrics.answer import answer
 from tieout.metrics.errors import MetricError
 from tieout.pages.personal import WITHHELD, Personal, key_is_shown, personal, reason_shown
-from tieout.pages.words import CONNECTOR, Both, said
+from tieout.pages.words import CASE, CONNECTOR, SUSPECT, Both, named, said
+from tieout.tie.cases import cases
 from tieout.tie.results import (
     Break,
     BridgeStep,
     IdentityResult,
+    TieError,
     breaks,
     bridge,
     identity_results,
     open_breaks,
 )
+from tieout.tie.roots import CONTRADICTION
 from tieout.tie.verdict import Rule, last_verified_run, verdict
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
 # Groups listed under one identity; `tieout tie <identity>` lists all.
 BREAKS_SHOWN = 40
+CAUSES_SHOWN = 20
 QUARANTINE_SHOWN = 100
 SAMPLES_SHOWN = 3
 
@@ -140,6 +144,21 @@ class Identity:
     def is_mixed(self) -> bool:
         """Its groups count in different units; no sum over them means anything."""
         return self.result.left_total is None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One open case: what keeps the departments apart, by its root cause."""
+
+    case_id: str
+    name: Both
+    is_known: bool  # a contradiction of documents; otherwise it only looks so
+    about: str
+    amount: Decimal
+    unit: str
+    owner: str
+    since: datetime
+    shows_in: tuple[Both, ...]  # titles of identities
 
 
 @dataclass(frozen=True)
@@ -251,6 +270,8 @@ class Board:
     off: tuple[Off, ...]  # rules of that run that do not hold
     sales: Sales | None
     identities: tuple[Identity, ...]
+    causes: tuple[Cause, ...]  # the largest
+    cause_count: int
     modules: tuple[Module, ...]
     disagreements: tuple[Disagreement, ...]
     quarantined: int
@@ -306,6 +327,7 @@ def read_board(
     verified = last_verified_run(con) if "ops.check_result" in relations else None
     identities = _identities(con, sources, relations)
     metrics = _metrics(con, relations)
+    causes, cause_count = _causes(con, sources, relations, identities)
     aside = open_quarantine(con) if "ops.quarantine_open" in relations else []
     return Board(
         company=_company(con, relations),
@@ -315,6 +337,8 @@ def read_board(
         off=_off(con, verified) if verified and "ops.identity_result" in relations else (),
         sales=_sales(con, sales, bridges, identities, metrics),
         identities=identities,
+        causes=causes,
+        cause_count=cause_count,
         modules=_modules(con, sources, relations, aside),
         disagreements=_disagreements(con, relations),
         quarantined=len(aside),
@@ -466,6 +490,38 @@ def _identities(
             )
         )
     return tuple(found)
+
+
+def _causes(
+    con: duckdb.DuckDBPyConnection,
+    sources: Mapping[str, Source],
+    relations: set[str],
+    identities: Sequence[Identity],
+) -> tuple[tuple[Cause, ...], int]:
+    """The largest open cases, and how many there are."""
+    if not {"ops.tie_case", "ops.identity_result"} <= relations or not identities:
+        return (), 0
+    try:
+        found = cases(con)
+    except TieError:  # nothing was ever judged
+        return (), 0
+    shown = found[:CAUSES_SHOWN]
+    veil = personal(con, sources, relations, {item.document for item in shown if item.document})
+    titles = {it.result.identity: Both(it.result.title_zh, it.result.title_en) for it in identities}
+    return tuple(
+        Cause(
+            item.case_id,
+            named(item.suspect, CASE if item.identity == CONTRADICTION else SUSPECT),
+            item.identity == CONTRADICTION,
+            veil.hide(item.document or ""),
+            item.amount,
+            item.unit,
+            item.owner,
+            item.opened_at,
+            tuple(titles[name] for name in item.identities if name in titles),
+        )
+        for item in shown
+    ), len(found)
 
 
 def _texts(items: Sequence[Break]) -> set[str]:

@@ -290,9 +290,11 @@ class _Groups:
 
     def named(self) -> tuple[list[list[int]], list[list[int]]]:
         """Those with a contradiction in them, which is their cause; and the others."""
-        every = self.all()
-        known = [group for group in every if any(self.found[place].is_contradiction for place in group)]
-        return known, [group for group in every if group not in known]
+        known, others = [], []
+        for group in self.all():
+            named = any(self.found[place].is_contradiction for place in group)
+            (known if named else others).append(group)
+        return known, others
 
 
 def _follow_chains(groups: _Groups, chains: Chains) -> None:
@@ -306,20 +308,25 @@ def _follow_chains(groups: _Groups, chains: Chains) -> None:
         return
     starts = [_documents(groups.found, group) for group in known]
     chained = chains(frozenset().union(*starts))
-    reach = [frozenset().union(*(chained[name] for name in names)) for names in starts]
+    naming: dict[str, set[int]] = defaultdict(set)
+    reaching: dict[str, set[int]] = defaultdict(set)
+    for place, names in enumerate(starts):
+        for name in names:
+            naming[name].add(place)
+            for document in chained[name]:
+                reaching[document].add(place)
     near: dict[int, list[list[int]]] = defaultdict(list)
     for group in unknown:
         items = [groups.found[place] for place in group]
-        documents = {item.document for item in items if item.names_document}
+        documents = {item.document or "" for item in items if item.names_document}
         if not documents:
             continue
-        naming = [place for place, names in enumerate(starts) if documents <= names]
-        if len(naming) == 1:
-            groups.join([known[naming[0]][0], group[0]])
+        named = set.intersection(*(naming.get(name, set()) for name in documents))
+        if len(named) == 1:
+            groups.join([known[named.pop()][0], group[0]])
             continue
-        for place, documented in enumerate(reach):
-            if documents <= documented:
-                near[place].append(group)
+        for place in set.intersection(*(reaching.get(name, set()) for name in documents)):
+            near[place].append(group)
     takers: dict[int, list[int]] = defaultdict(list)  # of an unknown group: known ones whose amount it fits
     for place, candidates in near.items():
         stakes = _stakes(groups.found, known[place])

@@ -171,14 +171,22 @@ def company_table(con: duckdb.DuckDBPyConnection, results: list[IdentityResult])
     )
 
 
-def _causes(con: duckdb.DuckDBPyConnection) -> None:
-    """What keeps the departments apart, by root cause: the largest, each with the document it is about."""
+def _causes(con: duckdb.DuckDBPyConnection, identity: str | None = None) -> None:
+    """What keeps the departments apart, by root cause: the largest, each with the document it is about.
+
+    Args:
+        identity: Only those that show in it.
+    """
     from tieout.cli.cases import cause
     from tieout.cli.show import heading, table
     from tieout.tie.cases import cases
+    from tieout.tie.results import TieError
     from tieout.tie.roots import CONTRADICTION
 
-    found = cases(con)
+    try:
+        found = [item for item in cases(con) if identity in (None, *item.identities)]
+    except TieError:  # models were built, but nothing was judged yet
+        return
     if not found:
         return
     heading(f"Causes: {len(found)} open cases, the largest first (`tieout cases`)")
@@ -291,4 +299,5 @@ def _one(con: duckdb.DuckDBPyConnection, identity: str, group: str | None, rows:
             for item in found[:rows]
         ],
     )
+    _causes(con, identity)
     print(f"\nowner: {result.owner}, with {result.with_department}")

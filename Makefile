@@ -40,8 +40,8 @@ test: $(READY) check  ## everything that must hold before a change lands
 test-nightly: $(READY)  ## what takes minutes and rarely breaks: a rollout system by system
 	@$(BIN)/python -m pytest -m nightly
 
-test-fast: $(READY)  ## unit, contract and warehouse tests without servers or the company
-	@$(BIN)/python -m pytest -n 2 -m "not company and not slow and not nightly"
+test-fast: $(READY)  ## unit and contract tests without servers: what to run while writing
+	@$(BIN)/python -m pytest -n 2 -m "not slow and not nightly" tests/unit tests/contract
 
 check: $(READY)  ## format, lint, types, import rules, generated files
 	@$(BIN)/ruff format --check --quiet . || { echo "repeat with: make format"; exit 1; }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tieout.detection.finding import Finding, Place
-from tieout.engine import quoted
+from tieout.transform.violations import fact_row, name_of, violating
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _DOCUMENTS = re.compile(r"(_no|_reference|subject|document)$")
 _RECORD = re.compile(r"\b[a-z0-9_]+:([^\s=]+)")
 _NUMBER = re.compile(r"^[A-Z]{2,}\d{4,}$")
-_TEST_ROWS = 200
 
 
 def findings(con: duckdb.DuckDBPyConnection, checks: Sequence[CheckResult]) -> list[Finding]:
@@ -83,11 +82,8 @@ def tests(con: duckdb.DuckDBPyConnection, nodes: Iterable[Node], compiled: Path)
     for node in nodes:
         if node.kind != "test" or node.state not in {"warn", "fail", "error"}:
             continue
-        name = node.unique_id.split(".")[2]
-        rows: list[dict[str, Any]] = []
-        for path in sorted(compiled.rglob(f"{name}.sql"))[:1]:
-            rows = _dicts(con, f"select * from ({path.read_text('utf-8')}) as violating limit {_TEST_ROWS}")
-        places, documents = _pointed(con, rows)
+        name = name_of(node.unique_id)
+        places, documents = _pointed(con, violating(con, compiled, node.unique_id))
         found.append(Finding("test", name, name, "", node.message, None, places, documents))
     return found
 
@@ -197,20 +193,6 @@ def _pointed(
         documents |= {
             str(value) for name, value in row.items() if value is not None and _DOCUMENTS.search(name)
         }
-        if row.get("table_name") and row.get("row_key"):
-            key = str(row["table_name"]).removeprefix("fct_") + "_key"
-            places |= set(_of_fact(con, row["table_name"], key, row["row_key"]))
+        if known := fact_row(con, row):
+            places.add((known["source_system"], known["source_stream"], known["source_record"]))
     return frozenset(places), frozenset(documents)
-
-
-def _of_fact(con: duckdb.DuckDBPyConnection, table: str, key: str, value: str) -> list[Place]:
-    return con.execute(
-        f"select source_system, source_stream, source_record from marts.{quoted(table)} where {quoted(key)} = ?",
-        [value],
-    ).fetchall()
-
-
-def _dicts(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
-    cursor = con.execute(sql)
-    names = [item[0] for item in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -15,11 +15,13 @@ from tieout.engine import connect, literal
 from tieout.fingerprint import definition_version
 from tieout.settings import Settings
 from tieout.transform.views import VIEWS, make_views, write_views
+from tieout.transform.violations import reason, told, violating
 
 if TYPE_CHECKING:
     import duckdb
 
 _BUT_VIEWS = "config.materialized:table resource_type:test resource_type:seed resource_type:saved_query"
+_ROWS_TOLD = 5  # of a test that fails
 # What dbt keeps of a parsed project: it parses only files that have changed since.
 PARSED = "partial_parse.msgpack"
 # What dbt says of the project (read by metrics, catalogue, Dagster), and of which definitions it says it.
@@ -189,12 +191,28 @@ def _build(
         _invoke(settings, [*command, *([] if write else ["--no-write-json"])], finished)
     failed = [node for node in nodes if node.state in {"error", "fail"}]
     if failed:
-        lines = [f"  {node.unique_id}: {node.message.strip().splitlines()[0]}" for node in failed]
+        lines = [line for node in failed for line in _failure(settings, node)]
         raise TransformError(
             f"dbt: {len(failed)} of {len(nodes)} nodes failed:\n" + "\n".join(lines) + "\n"
             f"Nothing was published; the last publish stays. Details: {_logs(settings) / 'dbt.log'}"
         )
     return nodes
+
+
+def _failure(settings: Settings, node: Node) -> list[str]:
+    """What a node failed with; of a test also what it is there for and the first rows it does not hold for."""
+    lines = [f"  {node.unique_id}: {node.message.strip().splitlines()[0]}"]
+    if node.kind != "test" or node.state != "fail":
+        return lines
+    compiled = target(settings) / "compiled"
+    with connect(settings.warehouse, read_only=True) as con:
+        rows = [said for row in violating(con, compiled, node.unique_id) if (said := told(con, row))]
+    if why := reason(compiled, node.unique_id):
+        lines.append(f"    {why}")
+    lines += [f"    {row}" for row in rows[:_ROWS_TOLD]]
+    if len(rows) > _ROWS_TOLD:
+        lines.append(f"    … and {len(rows) - _ROWS_TOLD} more")
+    return lines
 
 
 def _logs(settings: Settings) -> Path:

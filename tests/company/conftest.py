@@ -57,6 +57,20 @@ class Company:
         ((value,),) = self.rows(sql, *parameters)
         return value
 
+    def columns_named_twice(self) -> list[tuple]:
+        """Columns of models that a select list names twice: DuckDB calls the second one `<name>_1`, and nobody is told."""
+        return self.rows(
+            """with columns as (
+                select schema_name, table_name, column_name, regexp_replace(column_name, '_[1-9]$', '') as first_name
+                from duckdb_columns() where schema_name not like 'raw%' and schema_name <> 'ops'
+            )
+            select twice.schema_name, twice.table_name, twice.column_name
+            from columns as twice
+            join columns as once
+                on twice.schema_name = once.schema_name and twice.table_name = once.table_name
+                and twice.first_name = once.column_name and twice.column_name <> once.column_name"""
+        )
+
     def copied(self, home: Path) -> Company:
         """The same installation in another place; owners of files are kept, PostgreSQL insists on its own."""
         subprocess.run(["cp", "-a", str(self.home), str(home)], check=True)

@@ -383,6 +383,7 @@ def test_the_calendars_are_4170_days_apart_on_every_order_both_date(group, files
 
 
 def test_nothing_changes_for_the_company_that_was_there(group, company):
+    assert group.columns_named_twice() == []
     con = duckdb.connect()
     con.execute(f"attach '{company.home / 'warehouse.duckdb'}' as before (read_only)")
     con.execute(f"attach '{group.home / 'warehouse.duckdb'}' as after (read_only)")

@@ -273,3 +273,7 @@ def test_every_column_of_the_marts_has_a_class_of_its_own(group: Group) -> None:
         )
     )
     assert there and not there - classed
+
+
+def test_no_model_names_a_column_twice(group):
+    assert group.columns_named_twice() == []

@@ -129,7 +129,7 @@ def say(outcome: Outcome) -> None:
         print("\n".join(lines[1:]), file=sys.stderr)
     if outcome.exit in (Exit.STRONG_RULE_BROKEN,):
         print(
-            "Next: `tieout tie` shows each identity with its difference and cause; `tieout status` the checks."
+            "Next: `tieout cases` names the causes, with documents and owners; `tieout tie` the identities; `tieout status` the checks."
         )
     if outcome.exit == Exit.SOURCE_REFUSED:
         print("Next: mend what the lines above name, then repeat; what has landed is not asked for again.")

@@ -28,7 +28,6 @@ select
     {{ at_price("order_amount_net_txn", "cny_per_unit_shipped") }} as shipped_amount_net_cny,
     cast(0 as decimal(18, 4)) as open_amount_net_txn,
     {{ at_price("cost_amount_txn", "cny_per_unit_shipped") }} as cost_amount_cny,
-    false as is_intercompany,
     {{ of_company("AW") }},
     'aw_sales_dw' as source_system,
     source_stream,

@@ -32,7 +32,6 @@ select
     {{ at_price("order_amount_net_txn", "cny_per_unit") }} as order_amount_net_cny,
     cast(order_qty as decimal(18, 4)) as shipped_qty_base,
     cast(0 as decimal(18, 4)) as open_qty_base,
-    false as is_intercompany,
     {{ of_company("AW") }},
     'aw_sales_dw' as source_system,
     source_stream,

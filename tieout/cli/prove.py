@@ -121,6 +121,9 @@ def detection(
 
     began, progress = time.perf_counter(), Lines()
     with tempfile.TemporaryDirectory(prefix="tieout-detection-") as temporary:
+        # As root, PostgreSQL runs as another user: in a closed folder its cluster would lie elsewhere, and a copy of the
+        # company would be without it. What is invented may be seen by everybody here.
+        Path(temporary).chmod(0o755)
         progress.start("prove", seeds + dense + overlap + 1)
         try:
             result = examine(

@@ -301,7 +301,7 @@ def test_closing_the_door_ends_what_is_open_in_bounded_time(opened):
         began = time.monotonic()
     took = time.monotonic() - began
 
-    assert took < 20  # were the client waited for, it would never end
+    assert took < 3
     with pytest.raises(psycopg.OperationalError):
         con.execute("select 1")
 

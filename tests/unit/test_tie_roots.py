@@ -209,6 +209,13 @@ def test_what_adds_up_in_two_ways_is_left_alone():
     assert len(roots([*found, balance("7.00")], ALONE)) == 4, "2 + 5; of 1 + 2 + 4 nobody would think first"
 
 
+def test_of_too_many_cases_none_is_picked():
+    found = [off(f"YS{place}", f"{10**place}.00", group=CUSTOMER) for place in range(9)]
+
+    assert len(roots([*found, balance("101.00")], ALONE)) == 10
+    assert len(roots([*found[:8], balance("101.00")], ALONE)) == 8
+
+
 def test_what_stands_under_another_customer_has_to_show_under_both():
     moved = [
         off(

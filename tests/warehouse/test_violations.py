@@ -55,7 +55,7 @@ def test_a_failed_test_says_why_and_the_first_rows_and_nobodys_name(home):
         f"  {TEST}: Got 7 results, configured to fail if != 0",
         "    What counts must be in CNY: without a rate it would be missing.",
         *(f"    fct_sale · order_no XS{place} · erp/line/{place}" for place in range(1, 6)),
-        "    … and 2 more",
+        "    … and others",
     ]
 
 

@@ -107,20 +107,16 @@ def _list(listed: list[Case], owner: str | None) -> None:
 
 
 def _shows_in(item: Case) -> str:
-    from tieout.tie.roots import CONTRADICTION
-
-    return ", ".join(name for name in item.identities if name != CONTRADICTION) or "the documents alone"
+    return ", ".join(item.shows_in) or "the documents alone"
 
 
 def cause(item: Case) -> str:
     """What a case is about, in both languages; what only looks so says so."""
-    from tieout.pages.words import CASE, SUSPECT, named
-    from tieout.tie.roots import CONTRADICTION
+    from tieout.pages.words import of_case
 
-    known = item.identity == CONTRADICTION
-    said = named(item.suspect, CASE if known else SUSPECT)
+    said = of_case(item.suspect, known=item.is_known)
     words = f"{said.zh} / {said.en}" if said.en else said.zh
-    return words if known else f"? {words}"
+    return words if item.is_known else f"? {words}"
 
 
 def _show(con: duckdb.DuckDBPyConnection, here: Settings, case_id: str) -> None:

@@ -181,7 +181,6 @@ def _causes(con: duckdb.DuckDBPyConnection, identity: str | None = None) -> None
     from tieout.cli.show import heading, table
     from tieout.tie.cases import cases
     from tieout.tie.results import TieError
-    from tieout.tie.roots import CONTRADICTION
 
     try:
         found = [item for item in cases(con) if identity in (None, *item.identities)]
@@ -194,7 +193,7 @@ def _causes(con: duckdb.DuckDBPyConnection, identity: str | None = None) -> None
         ["case", "cause", "document", "amount", "unit", "owner", "since", "identities"],
         [
             (item.case_id, cause(item), item.document or "", item.amount, item.unit, item.owner,
-             f"{item.opened_at:%Y-%m-%d}", len({*item.identities} - {CONTRADICTION}))
+             f"{item.opened_at:%Y-%m-%d}", len(item.shows_in))
             for item in found[:_CAUSES]
         ],
     )  # fmt: skip

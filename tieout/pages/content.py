@@ -20,7 +20,7 @@ from tieout.ingest.status import Quarantined, open_quarantine
 from tieout.metrics.answer import answer
 from tieout.metrics.errors import MetricError
 from tieout.pages.personal import WITHHELD, Personal, key_is_shown, personal, reason_shown
-from tieout.pages.words import CASE, CONNECTOR, SUSPECT, Both, named, said
+from tieout.pages.words import CONNECTOR, Both, of_case, said
 from tieout.tie.cases import cases
 from tieout.tie.results import (
     Break,
@@ -32,7 +32,6 @@ from tieout.tie.results import (
     identity_results,
     open_breaks,
 )
-from tieout.tie.roots import CONTRADICTION
 from tieout.tie.verdict import Rule, last_verified_run, verdict
 
 if TYPE_CHECKING:
@@ -511,14 +510,14 @@ def _causes(
     return tuple(
         Cause(
             item.case_id,
-            named(item.suspect, CASE if item.identity == CONTRADICTION else SUSPECT),
-            item.identity == CONTRADICTION,
+            of_case(item.suspect, known=item.is_known),
+            item.is_known,
             veil.hide(item.document or ""),
             item.amount,
             item.unit,
             item.owner,
             item.opened_at,
-            tuple(titles[name] for name in item.identities if name in titles),
+            tuple(titles[name] for name in item.shows_in if name in titles),
         )
         for item in shown
     ), len(found)

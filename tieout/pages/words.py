@@ -203,6 +203,11 @@ RULE = {
 ROWS = Both("行数", "rows")
 
 
+def of_case(kind: str, *, known: bool) -> Both:
+    """What a case is about: a contradiction by its kind, anything else by what it looks like."""
+    return named(kind, CASE if known else SUSPECT)
+
+
 def measure_name(measure: str) -> Both:
     """What a control total counts: `rows` or `sum_<column>`."""
     return ROWS if measure == "rows" else Both(measure.removeprefix("sum_") + " 合计", "sum")

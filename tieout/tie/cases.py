@@ -1,8 +1,8 @@
 """The life of a break: one case for one root cause, over all identities and groups in which it shows, from run to run.
 
-Which findings have one cause is found in `tieout.tie.roots`. A case keeps its id as long as any of its documents or rows comes back, so it
-ages, changes its amount, closes itself when no run finds it any more, and opens again as the same case. All of that
-is read from the history (`ops.tie_case_run`, one row per run and case); nothing has to be closed by hand.
+Which findings have one cause is found in `tieout.tie.roots`. A case keeps its id as long as any of its documents or
+rows comes back, so it ages, changes its amount, closes itself when no run finds it any more, and opens again as the same
+case. All of that is read from the history (`ops.tie_case_run`, one row per run and case); nothing has to be closed by hand.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from tieout.tie.results import TieError
-from tieout.tie.roots import Finding, Root, chains, contradictions, findings, roots
+from tieout.tie.roots import CONTRADICTION, Finding, Root, chains, contradictions, findings, roots
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,6 +49,16 @@ class Case:
     closed_run: str | None  # the first that did not find it any more
     closed_at: datetime | None
     identities: tuple[str, ...]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a contradiction of documents names the cause; otherwise it is only known what it looks like."""
+        return self.identity == CONTRADICTION
+
+    @property
+    def shows_in(self) -> tuple[str, ...]:
+        """Identities in which it shows; none if only documents contradict each other."""
+        return tuple(name for name in self.identities if name != CONTRADICTION)
 
 
 def record(con: duckdb.DuckDBPyConnection, run_id: str, checked_at: datetime) -> int:
@@ -179,7 +189,8 @@ def contradicted(con: duckdb.DuckDBPyConnection, rows: Sequence[str]) -> list[tu
         """select subject, detail, amount_txn, currency_code, safe_default,
             concat_ws('/', source_system, source_stream, source_record) as place
         from marts.fct_data_case
-        where cause_subject is not null and list_contains(from_json(?, '["VARCHAR"]'), place) order by amount_txn desc nulls last, subject""",
+        where cause_subject is not null and list_contains(from_json(?, '["VARCHAR"]'), place)
+        order by amount_txn desc nulls last, subject""",
         [json.dumps(list(rows))],
     ).fetchall()
 

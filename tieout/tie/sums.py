@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TOGETHER = 3  # so many cases at most in one sum: of more, some would fit by chance
 _CANDIDATES = 8
+_AMOUNTS = 24  # of all candidates: every choice of them is tried
 _KEY = re.compile(r"([A-Z])-[0-9a-f]{12}")  # of a dimension: customer, product
 
 
@@ -37,7 +38,8 @@ class Sums:
                 if member is None:
                     self._whole[abs(amount), unit].add(place)
                 else:
-                    self._off[member, unit][place][amount] = others
+                    known = self._off[member, unit][place]
+                    known[amount] = known.get(amount, others) & others
 
     def parts(self, item: Finding) -> list[tuple[int, Decimal]]:
         """The cases a sum shows, with how much of it each is; nothing if that cannot be told."""
@@ -46,7 +48,7 @@ class Sums:
         one = one or self._whole.get((abs(item.amount), item.unit), set())
         if one:
             return [(next(iter(one)), item.amount)] if len(one) == 1 else []
-        if len(near) > _CANDIDATES:
+        if len(near) > _CANDIDATES or sum(map(len, near.values())) > _AMOUNTS:
             return []
         for number in range(2, _TOGETHER + 1):
             ways = list(_ways(item.amount, near, number))

@@ -206,12 +206,13 @@ def _failure(settings: Settings, node: Node) -> list[str]:
         return lines
     compiled = target(settings) / "compiled"
     with connect(settings.warehouse, read_only=True) as con:
-        rows = [said for row in violating(con, compiled, node.unique_id) if (said := told(con, row))]
+        rows = violating(con, compiled, node.unique_id)
+        said = list(filter(None, (told(con, row) for row in rows[:_ROWS_TOLD])))
     if why := reason(compiled, node.unique_id):
         lines.append(f"    {why}")
-    lines += [f"    {row}" for row in rows[:_ROWS_TOLD]]
-    if len(rows) > _ROWS_TOLD:
-        lines.append(f"    … and {len(rows) - _ROWS_TOLD} more")
+    lines += [f"    {row}" for row in said]
+    if said and len(rows) > _ROWS_TOLD:
+        lines.append("    … and others")
     return lines
 
 

@@ -182,7 +182,7 @@ def _next(settings: Settings) -> None:
             "what came in",
             "tieout controls · tieout quarantine · tieout drift; tieout prove replay",
         ),
-        ("what is odd", 'tieout query "from marts.fct_data_case"; tieout standards check'),
+        ("what is wrong", "tieout cases; tieout standards check"),
         ("SQL", 'tieout query "select * from metrics.metric_catalog"'),
         ("BI tools, psql", "make serve: prints the connection, the logins and where their passwords lie"),
         ("notebooks", f"duckdb.connect('{home / 'snapshots' / 'current.duckdb'}', read_only=True)"),

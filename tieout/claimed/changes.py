@@ -274,6 +274,14 @@ def _scope(
             yield Change("scope", "scope", Both("未按任何条件筛选", "no filter at all"), 2.0, everything)
 
 
+def nothing(rows: Rows) -> Change:
+    """No row counts: a figure of zero where there is something."""
+    import numpy as np
+
+    said = Both("没有计入任何行", "no row counted at all")
+    return Change("scope", "scope", said, 2.0, np.zeros(rows.count, bool))
+
+
 def _filtered(
     rows: Rows, counted: np.ndarray, filters: Mapping[str, str], dimension: str, label: str
 ) -> Iterator[Change]:

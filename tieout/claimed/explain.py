@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from tieout.claimed.changes import ASPECTS, CUT_OFF_DAYS, Change, all_changes
+from tieout.claimed.changes import ASPECTS, CUT_OFF_DAYS, Change, all_changes, nothing
 from tieout.claimed.documents import Around, Item, Items, by_document, items_of, mistyped
 from tieout.claimed.rows import UNITS, Rows, amount, units
 from tieout.pages.words import Both
@@ -275,6 +275,9 @@ class _Search:
     def one(self) -> list[_Candidate]:
         """One cause: rounding or a slip in the figure itself, one change, one document, another metric."""
         found = [self._candidate(space) for space in self.spaces if self._meets(space.total)]
+        if self._meets(0):
+            # a company, a customer that had nothing then is no member to be tried; what is claimed is that nothing counts
+            found.append(self._candidate(self.base, (nothing(self.base.rows),)))
         found += self._changed(self.base, 1)
         found += self._stepped(self.base, ())
         found += self._scaled(self.base, ((),))

@@ -252,7 +252,8 @@ def causes(checked: Checked) -> list[tuple[str, Decimal]]:
 
 
 def documents(checked: Checked, place: int = 0) -> list[tuple[str, Decimal]]:
-    return [(one.number, one.amount) for one in checked.explanations[0].causes[place].documents]
+    """What the first cause of an explanation names; the likeliest explanation, if no other is asked for."""
+    return [(one.number, one.amount) for one in checked.explanations[place].causes[0].documents]
 
 
 BOOKED = added(LINES, inside)
@@ -477,6 +478,7 @@ def other(warehouse):
 @examples(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6))
 @example(seed=2008)  # only a company that had nothing then: zero
+@example(seed=17701)  # what was sent of it is the same figure
 def test_any_company_any_cause_is_explained_to_the_cent(other, tmp_path, seed):
     lines = company(seed, orders=24)
     chance = random.Random(seed)
@@ -493,15 +495,18 @@ def test_any_company_any_cause_is_explained_to_the_cent(other, tmp_path, seed):
         return
     causes(checked)
     assert len(checked.explanations[0].causes) == 1
-    # The planted cause; or one that changes the very same orders by the very same amounts, and assumes less.
+    # The planted cause; or one that changes the very same orders by the very same amounts, and assumes less: it may stand
+    # behind another metric that says the figure, too.
     changed = dict(orders)
     for line in lines:
         changed[line.order] -= line.net if inside(line) else 0
-    named = {part: amount for number, amount in documents(checked) for part in number.split(" | ")}
     same = {order: amount for order, amount in changed.items() if amount}
-    assert (
-        kind in {cause.kind for one in checked.explanations for cause in one.causes}
-        or named.items() >= same.items()
+    named = [
+        {part: amount for number, amount in documents(checked, place) for part in number.split(" | ")}
+        for place in range(len(checked.explanations))
+    ]
+    assert kind in {cause.kind for one in checked.explanations for cause in one.causes} or any(
+        one.items() >= same.items() for one in named
     )
 
 
